@@ -75,7 +75,7 @@ fn certificates(criterion: &mut Criterion) {
 
 fn trust(criterion: &mut Criterion) {
     let ca = session_ca();
-    let platform = || TrustBundle::platform(None).unwrap();
+    let platform = || TrustBundle::platform(None, UNIX_EPOCH).unwrap();
     criterion.bench_function("trust/bundle for a child", |bencher| {
         bencher.iter(|| platform().with_pem(ca.certificate_pem()));
     });
@@ -86,7 +86,7 @@ fn trust(criterion: &mut Criterion) {
     });
     criterion.bench_function("trust/Java key store", |bencher| {
         let pem = ca.certificate_pem();
-        let store = |bundle: TrustBundle| bundle.java_key_store(pem, UNIX_EPOCH).1;
+        let store = |bundle: TrustBundle| bundle.java_key_store(pem).1;
         bencher.iter_batched(platform, store, BatchSize::SmallInput);
     });
     criterion.bench_function("trust/first client configuration", |bencher| {

@@ -24,10 +24,11 @@ const MAX_FILE: u64 = 1024 * 1024;
 #[derive(Clone, Debug, Default)]
 pub struct TrustBundle {
     pem: Vec<u8>,
-    /// The certificates in it, parsed at first use.
-    certificates: OnceLock<Vec<CertificateDer<'static>>>,
-    /// The Java key store with them, made at first use.
-    java: OnceLock<Beginning>,
+    /// The date of the Java key store, in milliseconds since 1970.
+    created_ms: u64,
+    /// The certificates in it, parsed at first use. They are in one place alone, which is that
+    /// store, as a start has no use for each on its own.
+    certificates: OnceLock<Beginning>,
 }
 
 impl TrustBundle {
@@ -37,13 +38,21 @@ impl TrustBundle {
     /// The platform's roots come from the first readable one of the usual files
     /// ([`Self::platform_file`]), otherwise from the platform's certificate store. There may be
     /// none at all, as in an empty container; this is not an error here.
-    /// [`CaError::RootsUnreadable`] names an `extra` that is missing or unreadable.
-    pub fn platform(extra: Option<&Path>) -> Result<Self, CaError> {
-        let Some((file, roots)) = first_readable(PLATFORM_BUNDLES) else {
-            return Self::from_roots(native_roots(), extra);
+    /// [`CaError::RootsUnreadable`] names an `extra` that is missing or unreadable. The Java key
+    /// store is dated `created`.
+    pub fn platform(extra: Option<&Path>, created: SystemTime) -> Result<Self, CaError> {
+        let bundle = match first_readable(PLATFORM_BUNDLES) {
+            None => Self::from_roots(native_roots(), extra)?,
+            // `SSL_CERT_FILE` usually names this very file; then it is not read twice.
+            Some((file, roots)) => {
+                Self::from_roots(roots, extra.filter(|extra| *extra != Path::new(file)))?
+            }
         };
-        // `SSL_CERT_FILE` usually names this very file; then it is not read twice.
-        Self::from_roots(roots, extra.filter(|extra| *extra != Path::new(file)))
+        let since = created.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Self {
+            created_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
+            ..bundle
+        })
     }
 
     /// The file with the platform's roots, if they are in one.
@@ -57,14 +66,10 @@ impl TrustBundle {
     /// reports them.
     #[must_use]
     pub fn with_pem(mut self, pem: &str) -> Self {
-        let added = pem_text::certificates(pem.as_bytes());
-        for certificate in &added {
+        for certificate in &pem_text::certificates(pem.as_bytes()) {
             append(&mut self.pem, pem_text::encode(certificate).as_bytes());
         }
-        if let Some(certificates) = self.certificates.get_mut() {
-            certificates.extend(added);
-        }
-        self.java = OnceLock::new();
+        self.certificates = OnceLock::new();
         self
     }
 
@@ -75,36 +80,32 @@ impl TrustBundle {
 
     /// The roots as DER, for a verifier. Damaged PEM blocks are skipped, as OpenSSL does;
     /// [`Self::damaged_blocks`] counts them.
-    pub fn certificates(&self) -> &[CertificateDer<'static>] {
-        self.certificates
-            .get_or_init(|| pem_text::certificates(&self.pem))
+    pub fn certificates(&self) -> impl ExactSizeIterator<Item = CertificateDer<'_>> {
+        self.parsed().certificates()
     }
 
-    /// Makes ready what [`Self::java_key_store`] needs, dated `created`.
-    pub fn prepare_java_key_store(&self, created: SystemTime) {
-        self.beginning(created);
+    /// Makes ready what [`Self::java_key_store`] needs.
+    pub fn prepare_java_key_store(&self) {
+        self.parsed().digest();
     }
 
     /// The roots and one more certificate (PEM) as a Java key store (JKS), in two parts that follow
-    /// each other; see `key_store.rs` for the format. It is dated `created`, if it has not been
-    /// prepared.
-    pub fn java_key_store(&self, last: &str, created: SystemTime) -> (&[u8], Vec<u8>) {
-        let beginning = self.beginning(created);
+    /// each other; see `key_store.rs` for the format.
+    pub fn java_key_store(&self, last: &str) -> (&[u8], Vec<u8>) {
+        let beginning = self.parsed();
         let last = pem_text::certificates(last.as_bytes());
         let last = last.first().map(AsRef::as_ref).unwrap_or_default();
         (beginning.bytes(), beginning.rest(last))
     }
 
-    fn beginning(&self, created: SystemTime) -> &Beginning {
-        let since = created.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let milliseconds = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        self.java
-            .get_or_init(|| Beginning::new(self.certificates(), milliseconds))
+    fn parsed(&self) -> &Beginning {
+        self.certificates
+            .get_or_init(|| pem_text::key_store(&self.pem, self.created_ms))
     }
 
     /// Whether every certificate of `pem` is among the roots.
     pub fn covers(&self, pem: &[u8]) -> bool {
-        let roots: HashSet<_> = self.certificates().iter().collect();
+        let roots: HashSet<_> = self.certificates().collect();
         pem_text::certificates(pem)
             .iter()
             .all(|certificate| roots.contains(certificate))
@@ -246,10 +247,8 @@ mod tests {
             other.certificate_pem().trim_end(),
         )
         .with_pem(third.certificate_pem());
-        assert_eq!(
-            joined.certificates(),
-            [&one, &other, &third].map(|ca| ca.certificate_der().clone())
-        );
+        let three = [&one, &other, &third].map(|ca| ca.certificate_der().clone());
+        assert!(joined.certificates().eq(three));
         assert_eq!(joined.damaged_blocks(), 0);
         let more = joined.clone().with_pem(other.certificate_pem());
         assert_eq!(more.certificates().len(), 4, "they were parsed before");
@@ -267,7 +266,8 @@ mod tests {
 
     #[test]
     fn names_an_extra_file_that_is_missing() {
-        let fault = TrustBundle::platform(Some(Path::new("/nonexistent/roots.pem"))).unwrap_err();
+        let fault = TrustBundle::platform(Some(Path::new("/nonexistent/roots.pem")), UNIX_EPOCH)
+            .unwrap_err();
         assert_eq!(
             fault.to_string(),
             "cannot read the CA file /nonexistent/roots.pem"
@@ -287,10 +287,10 @@ mod tests {
     fn the_java_key_store_has_the_roots_and_one_more() {
         let (one, other, last) = (root(), root(), root());
         let prepared = bundle(one.certificate_pem(), "");
-        prepared.prepare_java_key_store(UNIX_EPOCH);
+        prepared.prepare_java_key_store();
         let longer = prepared.clone().with_pem(other.certificate_pem());
         for (roots, entries) in [(prepared, 2_u32), (longer, 3)] {
-            let (begin, rest) = roots.java_key_store(last.certificate_pem(), UNIX_EPOCH);
+            let (begin, rest) = roots.java_key_store(last.certificate_pem());
             assert_eq!(begin[8..12], entries.to_be_bytes());
             assert!(contains(begin, one.certificate_der()));
             assert!(contains(&rest, last.certificate_der()));
@@ -302,7 +302,7 @@ mod tests {
         let ca = root();
         let damaged = "-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n";
         let bundle = bundle(damaged, ca.certificate_pem());
-        assert_eq!(bundle.certificates(), [ca.certificate_der().clone()]);
+        assert!(bundle.certificates().eq([ca.certificate_der().clone()]));
         assert_eq!(bundle.damaged_blocks(), 1);
     }
 

@@ -1,6 +1,8 @@
 //! The roots in Java's own format, which a Java program can read without a password.
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::OnceLock;
 
 use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use rustls_pki_types::CertificateDer;
@@ -11,6 +13,9 @@ const MAGIC: u32 = 0xFEED_FEED;
 /// The version that Java has written since 1.2.
 const VERSION: u32 = 2;
 
+/// Where the number of entries stands, after those two.
+const AT_ENTRIES: usize = 8;
+
 /// The type of an entry that is a trusted certificate, not a key.
 const TRUSTED_CERTIFICATE: u32 = 2;
 
@@ -20,7 +25,11 @@ const TRUSTED_CERTIFICATE: u32 = 2;
 const PASSWORD: &str = "changeit";
 const DIGEST_WORDS: &[u8] = b"Mighty Aphrodite";
 
-/// A JKS file (`sun.security.provider.JavaKeyStore`, method `engineStore`) up to its last entry.
+/// The most that an entry has besides its certificate: type, alias, date, kind and length.
+const ENTRY_OVERHEAD: usize = 40;
+
+/// A JKS file (`sun.security.provider.JavaKeyStore`, method `engineStore`) up to its last entry,
+/// while it is laid out.
 ///
 /// In a session, the last entry is the session CA and all others are the platform's roots. To lay
 /// them out, and to digest them, takes as long as all that a session's start does for Java, so it
@@ -28,50 +37,94 @@ const DIGEST_WORDS: &[u8] = b"Mighty Aphrodite";
 ///
 /// The format is JKS and not PKCS #12, which needs Oracle's attribute for trusted certificates and
 /// a key derivation that takes longer than the whole start of a session.
-#[derive(Clone)]
-pub(crate) struct Beginning {
+pub(crate) struct Layout {
     bytes: Vec<u8>,
-    digest: Context,
-    entries: usize,
+    certificates: Vec<Range<usize>>,
     created_ms: u64,
 }
 
-impl Beginning {
-    /// The file with these certificates as trusted entries, and one more. `created_ms` is the
-    /// entries' date, in milliseconds since 1970.
-    pub(crate) fn new(certificates: &[CertificateDer<'_>], created_ms: u64) -> Self {
-        let size: usize = certificates.iter().map(|der| der.len() + 40).sum();
-        let mut bytes = Vec::with_capacity(size + 64);
+impl Layout {
+    /// Without an entry. `size` is what the certificates take, as DER, if that is known;
+    /// `created_ms` is the entries' date, in milliseconds since 1970.
+    pub(crate) fn new(size: usize, created_ms: u64) -> Self {
+        let mut bytes = Vec::with_capacity(size + ENTRY_OVERHEAD);
         bytes.extend(MAGIC.to_be_bytes());
         bytes.extend(VERSION.to_be_bytes());
-        bytes.extend(length(certificates.len() + 1).to_be_bytes());
-        for (index, certificate) in certificates.iter().enumerate() {
-            entry(&mut bytes, index, certificate, created_ms);
-        }
-        let mut digest = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
-        for unit in PASSWORD.encode_utf16() {
-            digest.update(&unit.to_be_bytes());
-        }
-        digest.update(DIGEST_WORDS);
-        digest.update(&bytes);
+        bytes.extend(0_u32.to_be_bytes());
         Self {
             bytes,
-            digest,
-            entries: certificates.len(),
+            certificates: Vec::new(),
             created_ms,
         }
     }
 
+    /// Adds an entry for the trusted certificate that `append` appends as DER, so that it is in no
+    /// other place before. `None` if `append` fails; the file is of no use then.
+    pub(crate) fn add(&mut self, append: impl FnOnce(&mut Vec<u8>) -> Option<()>) -> Option<()> {
+        let index = self.certificates.len();
+        let certificate = entry(&mut self.bytes, index, self.created_ms, append)?;
+        self.certificates.push(certificate);
+        Some(())
+    }
+
+    /// What was laid out, as the beginning of a file with one more entry.
+    pub(crate) fn finish(mut self) -> Beginning {
+        let entries = length(self.certificates.len() + 1).to_be_bytes();
+        self.bytes[AT_ENTRIES..][..entries.len()].copy_from_slice(&entries);
+        Beginning {
+            bytes: self.bytes,
+            certificates: self.certificates,
+            created_ms: self.created_ms,
+            digest: OnceLock::new(),
+        }
+    }
+}
+
+/// The file without its last entry and its end.
+#[derive(Clone)]
+pub(crate) struct Beginning {
+    bytes: Vec<u8>,
+    /// Where each certificate is in them.
+    certificates: Vec<Range<usize>>,
+    created_ms: u64,
+    /// Of the bytes so far, made at first use.
+    digest: OnceLock<Context>,
+}
+
+impl Beginning {
     /// The bytes of the file so far.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
+    /// The certificates in it, as DER.
+    pub(crate) fn certificates(&self) -> impl ExactSizeIterator<Item = CertificateDer<'_>> {
+        let ranges = self.certificates.iter();
+        ranges.map(|range| CertificateDer::from(&self.bytes[range.clone()]))
+    }
+
+    /// The digest of the file so far, with the password that precedes it.
+    pub(crate) fn digest(&self) -> &Context {
+        self.digest.get_or_init(|| {
+            let mut digest = Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
+            for unit in PASSWORD.encode_utf16() {
+                digest.update(&unit.to_be_bytes());
+            }
+            digest.update(DIGEST_WORDS);
+            digest.update(&self.bytes);
+            digest
+        })
+    }
+
     /// The rest of the file: the entry of the last certificate, and the digest of all.
     pub(crate) fn rest(&self, certificate: &[u8]) -> Vec<u8> {
         let mut rest = Vec::new();
-        entry(&mut rest, self.entries, certificate, self.created_ms);
-        let mut digest = self.digest.clone();
+        let index = self.certificates.len();
+        entry(&mut rest, index, self.created_ms, |rest| {
+            rest.extend_from_slice(certificate);
+            Some(())
+        });
+        let mut digest = self.digest().clone();
         digest.update(&rest);
         rest.extend_from_slice(digest.finish().as_ref());
         rest
@@ -82,19 +135,31 @@ impl fmt::Debug for Beginning {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = formatter.debug_struct("Beginning");
         shown
-            .field("entries", &self.entries)
+            .field("entries", &self.certificates.len())
             .finish_non_exhaustive()
     }
 }
 
-/// Appends an entry for a trusted certificate.
-fn entry(store: &mut Vec<u8>, index: usize, certificate: &[u8], created_ms: u64) {
+/// Appends an entry for the trusted certificate that `append` appends. Returns where that is, or
+/// `None` if `append` fails.
+fn entry(
+    store: &mut Vec<u8>,
+    index: usize,
+    created_ms: u64,
+    append: impl FnOnce(&mut Vec<u8>) -> Option<()>,
+) -> Option<Range<usize>> {
     store.extend(TRUSTED_CERTIFICATE.to_be_bytes());
     text(store, &index.to_string());
     store.extend(created_ms.to_be_bytes());
     text(store, "X.509");
-    store.extend(length(certificate.len()).to_be_bytes());
-    store.extend_from_slice(certificate);
+    // How long it is stands before it, and is known after it.
+    let before = store.len();
+    store.extend(0_u32.to_be_bytes());
+    let begin = store.len();
+    append(store)?;
+    let certificate = begin..store.len();
+    store[before..begin].copy_from_slice(&length(certificate.len()).to_be_bytes());
+    Some(certificate)
 }
 
 /// Appends text in Java's modified UTF-8, with its length in front. Only ASCII is used here, which
@@ -115,7 +180,14 @@ mod tests {
 
     #[test]
     fn an_entry_is_laid_out_as_java_reads_it() {
-        let beginning = Beginning::new(&[CertificateDer::from(vec![0xAA, 0xBB])], 0x0102);
+        let mut layout = Layout::new(2, 0x0102);
+        layout.add(|der| {
+            der.extend([0xAA, 0xBB]);
+            Some(())
+        });
+        let beginning = layout.finish();
+        let certificates: Vec<_> = beginning.certificates().collect();
+        assert_eq!(certificates, [CertificateDer::from(vec![0xAA, 0xBB])]);
         let expected = [
             &[0xFE, 0xED, 0xFE, 0xED, 0, 0, 0, 2, 0, 0, 0, 2][..], // magic, version, two entries
             &[0, 0, 0, 2, 0, 1, b'0'], // a trusted certificate, alias "0"

@@ -7,6 +7,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use crate::CaError;
+use crate::key_store::{Beginning, Layout};
 
 /// Parses a user's `--ca-file`: at least one CERTIFICATE block, each usable as a root. Other blocks
 /// are ignored.
@@ -38,31 +39,62 @@ pub fn parse_ca_pem(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, CaError
 /// All certificates in `text`. Other blocks and damaged ones are skipped, as OpenSSL does for a
 /// file of roots.
 pub(crate) fn certificates(text: &[u8]) -> Vec<CertificateDer<'static>> {
-    plain(text).unwrap_or_else(|| CertificateDer::pem_slice_iter(text).flatten().collect())
+    let mut found = Vec::new();
+    let plain = plain(text, |base64| {
+        found.push(STANDARD.decode(base64).ok()?.into());
+        Some(())
+    });
+    match plain {
+        Some(()) => found,
+        None => CertificateDer::pem_slice_iter(text).flatten().collect(),
+    }
 }
 
-/// A fast path for text with only well-formed CERTIFICATE blocks; `None` for any other text. Each
-/// start reads all roots of the platform. rustls's reader is constant-time, because it also reads
-/// secrets, and takes eight times as long for them.
-fn plain(text: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
-    let mut found = Vec::new();
-    let mut block: Option<Vec<u8>> = None;
-    // As text, whose line feeds are searched for several bytes at once.
-    for line in str::from_utf8(text).ok()?.split('\n') {
-        match (line, &mut block) {
-            ("-----BEGIN CERTIFICATE-----", None) => {
-                block = Some(Vec::with_capacity(DEFAULT_BLOCK));
-            }
-            ("-----END CERTIFICATE-----", Some(base64)) => {
-                found.push(STANDARD.decode(base64).ok()?.into());
-                block = None;
-            }
-            (line, _) if line.starts_with("-----") => return None,
-            (line, Some(base64)) => base64.extend_from_slice(line.as_bytes()),
-            (_, None) => {} // text between the blocks
+/// The same certificates, as the beginning of a Java key store dated `created_ms` (milliseconds
+/// since 1970).
+pub(crate) fn key_store(text: &[u8], created_ms: u64) -> Beginning {
+    // A block's first and last line take more than an entry has besides its certificate.
+    let size = text.len() / 4 * 3;
+    let mut store = Layout::new(size, created_ms);
+    let plain = plain(text, |base64| {
+        store.add(|der| STANDARD.decode_vec(base64, der).ok())
+    });
+    if plain.is_none() {
+        store = Layout::new(size, created_ms);
+        for certificate in CertificateDer::pem_slice_iter(text).flatten() {
+            store.add(|der| {
+                der.extend_from_slice(&certificate);
+                Some(())
+            });
         }
     }
-    block.is_none().then_some(found)
+    store.finish()
+}
+
+/// A fast path for text with only well-formed CERTIFICATE blocks; `None` for any other text, and
+/// where `found`, which is given the Base64 of each block, returns `None`. Each start reads all
+/// roots of the platform. rustls's reader is constant-time, because it also reads secrets, and
+/// takes eight times as long for them.
+fn plain(text: &[u8], mut found: impl FnMut(&[u8]) -> Option<()>) -> Option<()> {
+    let mut base64 = Vec::with_capacity(DEFAULT_BLOCK);
+    let mut is_within = false;
+    // As text, whose line feeds are searched for several bytes at once.
+    for line in str::from_utf8(text).ok()?.split('\n') {
+        match (line, is_within) {
+            ("-----BEGIN CERTIFICATE-----", false) => {
+                base64.clear();
+                is_within = true;
+            }
+            ("-----END CERTIFICATE-----", true) => {
+                found(&base64)?;
+                is_within = false;
+            }
+            (line, _) if line.starts_with("-----") => return None,
+            (line, true) => base64.extend_from_slice(line.as_bytes()),
+            (_, false) => {} // text between the blocks
+        }
+    }
+    (!is_within).then_some(())
 }
 
 /// The certificate as one PEM block that ends with a line feed.
@@ -143,8 +175,13 @@ mod tests {
             other.certificate_pem()
         );
         let both = [&one, &other].map(|ca| ca.certificate_der().clone());
-        assert_eq!(plain(text.as_bytes()).unwrap(), both);
-        assert_eq!(plain(b"").unwrap(), []);
+        let is_plain = |text: &str| plain(text.as_bytes(), |_| Some(())).is_some();
+        let stored = key_store(text.as_bytes(), 0);
+        assert!(stored.certificates().eq(both.iter().cloned()));
+        assert!(is_plain(&text));
+        assert!(is_plain(""));
+        assert_eq!(certificates(text.as_bytes()), both);
+        assert_eq!(certificates(b""), []);
         // The fast path leaves any other text to the slow one.
         let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
         let begun = "-----BEGIN CERTIFICATE-----\n";
@@ -157,8 +194,11 @@ mod tests {
             (format!("{begun}{text}"), &both[1..]),
             (text.trim_end_matches("-\n").to_owned(), &both[..1]),
         ] {
-            assert_eq!(plain(odd.as_bytes()), None, "{odd}");
+            let decodes = |base64: &[u8]| STANDARD.decode(base64).ok().map(|_| ());
+            assert_eq!(plain(odd.as_bytes(), decodes), None, "{odd}");
             assert_eq!(certificates(odd.as_bytes()), expected, "{odd}");
+            let store = key_store(odd.as_bytes(), 0);
+            assert!(store.certificates().eq(expected.iter().cloned()), "{odd}");
         }
     }
 

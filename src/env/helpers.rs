@@ -7,7 +7,6 @@
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use authsome_ca::TrustBundle;
 use base64::Engine;
@@ -82,8 +81,6 @@ pub struct Helpers<'a> {
     pub parent: &'a dyn Fn(&str) -> Option<OsString>,
     /// The parent's CA files whose certificates are already in the bundle.
     pub bundled_files: &'a [&'a Path],
-    /// The date written into the Java key store.
-    pub now: SystemTime,
 }
 
 impl Helpers<'_> {
@@ -180,7 +177,7 @@ impl Helpers<'_> {
     /// own. The proxy has no user or password, because a JVM does not send any to a proxy by
     /// itself; where the proxy wants one, the agent gives it.
     fn java(&self, directory: &str) -> Result<OsString, HomeError> {
-        let (roots, rest) = self.roots.java_key_store(self.ca_pem, self.now);
+        let (roots, rest) = self.roots.java_key_store(self.ca_pem);
         self.directory.write_parts("roots.jks", [roots, &rest])?;
         let trust = format!(
             "-Djavax.net.ssl.trustStoreType=JKS \"-Djavax.net.ssl.trustStore={directory}/roots.jks\""

@@ -7,13 +7,12 @@ mod own;
 mod trouble;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, OnceLock, mpsc};
+use std::thread;
 
 use authsome_ca::{CaError, TrustBundle, parse_ca_pem};
 use rustls::client::WantsClientCert;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::CertificateDer;
 use rustls::sign::SingleCertAndKey;
 use rustls::{CipherSuite, ClientConfig, ConfigBuilder, RootCertStore};
 
@@ -76,7 +75,8 @@ impl Trust {
 
     /// All roots as PEM.
     pub fn bundle(&self) -> Result<TrustBundle, TrustError> {
-        let bundle = TrustBundle::platform(self.extra_file.as_deref())?;
+        let now = Timestamp::now().to_system_time();
+        let bundle = TrustBundle::platform(self.extra_file.as_deref(), now)?;
         let directories = self.extra_directories.iter();
         Ok(directories.fold(bundle, |bundle, directory| bundle.with_directory(directory)))
     }
@@ -93,19 +93,26 @@ impl Trust {
     }
 
     /// Reads and parses all roots on a separate thread, and lays them out for Java, because this
-    /// takes as long as the rest of a session's start. They are needed for the session's files and
-    /// for its first connection to a provider.
+    /// takes as long as the rest of a session's start. They are needed for the session's files and,
+    /// in a verifier's form, for its first connection to a provider.
     pub fn read_ahead(self: &Arc<Self>) -> ReadAhead {
         let trust = Arc::clone(self);
+        let (sender, bundle) = mpsc::channel();
         let read = move || {
-            let bundle = trust.bundle()?;
-            let _ = trust.adopt(&bundle); // that connection reports unusable roots
-            bundle.prepare_java_key_store(Timestamp::now().to_system_time());
-            Ok(bundle)
+            let bundle = trust.bundle().map(Arc::new);
+            let roots = bundle.as_ref().ok().cloned();
+            if let Some(roots) = &roots {
+                roots.prepare_java_key_store();
+            }
+            let _ = sender.send(bundle); // the session's start may have been given up
+            if let Some(roots) = roots {
+                let _ = trust.adopt(&roots); // that connection reports unusable roots
+            }
         };
+        let reader = thread::Builder::new().spawn(read);
         ReadAhead {
             trust: Arc::clone(self),
-            reader: thread::Builder::new().spawn(read).ok(),
+            bundle: reader.is_ok().then_some(bundle),
         }
     }
 
@@ -162,8 +169,7 @@ impl Trust {
 
     fn adopt(&self, bundle: &TrustBundle) -> Result<Arc<RootCertStore>, TrustError> {
         let mut store = RootCertStore::empty();
-        let borrowed = |certificate| CertificateDer::from(AsRef::<[u8]>::as_ref(certificate));
-        store.add_parsable_certificates(bundle.certificates().iter().map(borrowed));
+        store.add_parsable_certificates(bundle.certificates());
         if store.is_empty() {
             return Err(TrustError::Empty);
         }
@@ -175,8 +181,8 @@ impl Trust {
 #[derive(Debug)]
 pub struct ReadAhead {
     trust: Arc<Trust>,
-    /// `None` if no thread could be started.
-    reader: Option<JoinHandle<Result<TrustBundle, TrustError>>>,
+    /// Comes from the thread; `None` if none could be started.
+    bundle: Option<mpsc::Receiver<Result<Arc<TrustBundle>, TrustError>>>,
 }
 
 impl ReadAhead {
@@ -186,10 +192,10 @@ impl ReadAhead {
     }
 
     /// All roots, as [`Trust::bundle`] returns them.
-    pub fn bundle(self) -> Result<TrustBundle, TrustError> {
-        match self.reader.map(JoinHandle::join) {
+    pub fn bundle(self) -> Result<Arc<TrustBundle>, TrustError> {
+        match self.bundle.map(|bundle| bundle.recv()) {
             Some(Ok(bundle)) => bundle,
-            _ => self.trust.bundle(),
+            _ => self.trust.bundle().map(Arc::new),
         }
     }
 }

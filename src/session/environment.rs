@@ -13,7 +13,6 @@ use super::notice::Notice;
 use super::options::{Options, SeenFrom};
 use super::parent::Parent;
 use super::scrub::Scrubbed;
-use crate::clock::Timestamp;
 use crate::connection::Credentials;
 use crate::env::env_vars::{Environment, SessionFiles, SessionValues};
 use crate::env::git_config::{self, GitConfiguration, GitSession};
@@ -157,7 +156,6 @@ impl EnvironmentBuilder<'_> {
             no_proxy: self.direct,
             parent: &|name| scrubbed.parent(name),
             bundled_files: self.trusted_files,
-            now: Timestamp::now().to_system_time(),
         };
         let files = helpers.write()?;
         Ok((directory, files))

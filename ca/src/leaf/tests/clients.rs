@@ -51,7 +51,7 @@ impl Rig {
         let dir = TempDir::new().unwrap();
         put(&dir.path().join("ca.pem"), cache.ca_pem());
         let roots = TrustBundle::default();
-        let (begin, rest) = roots.java_key_store(cache.ca_pem(), std::time::UNIX_EPOCH);
+        let (begin, rest) = roots.java_key_store(cache.ca_pem());
         File::create(dir.path().join("roots.jks"))
             .and_then(|mut file| file.write_all(&[begin, &rest].concat()))
             .unwrap();
