@@ -1,10 +1,10 @@
 //! All definitions: those bundled with authsome, and the user's own.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use thiserror::Error;
 
@@ -41,13 +41,17 @@ impl Catalog {
 
     /// The definition of this name.
     pub fn get(&self, id: &ProviderId) -> Result<Definition, CatalogError> {
-        let (text, source) = self.locate(id)?;
-        let file = match &source {
-            Source::Bundled => PathBuf::from(format!("{id}.json (bundled)")),
-            Source::Custom(path) => path.clone(),
+        let (definition, file) = if let Some((text, path)) = self.custom(id)? {
+            (Definition::parse(&text, Source::Custom(path.clone())), path)
+        } else if let Some(definition) = bundled(id) {
+            (definition, PathBuf::from(format!("{id}.json (bundled)")))
+        } else {
+            return Err(CatalogError::NotFound {
+                id: id.clone(),
+                near: self.near(id),
+            });
         };
-        let definition =
-            Definition::of(text, source).and_then(|definition| check_name(definition, id));
+        let definition = definition.and_then(|definition| check_name(definition, id));
         definition.map_err(|error| CatalogError::Invalid { file, error })
     }
 
@@ -121,20 +125,15 @@ impl Catalog {
         bundled.chain(custom).collect()
     }
 
-    fn locate(&self, id: &ProviderId) -> Result<(Cow<'static, str>, Source), CatalogError> {
-        if let Some(path) = self.custom_path(id) {
-            match read(&path) {
-                Ok(text) => return Ok((Cow::Owned(text), Source::Custom(path))),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(CatalogError::Unreadable { file: path, error }),
-            }
-        }
-        match BUNDLED.iter().find(|(name, _)| *name == id.as_str()) {
-            Some((_, text)) => Ok((Cow::Borrowed(*text), Source::Bundled)),
-            None => Err(CatalogError::NotFound {
-                id: id.clone(),
-                near: self.near(id),
-            }),
+    /// The user's own file of this name, if there is one, and where it is.
+    fn custom(&self, id: &ProviderId) -> Result<Option<(String, PathBuf)>, CatalogError> {
+        let Some(path) = self.custom_path(id) else {
+            return Ok(None);
+        };
+        match read(&path) {
+            Ok(text) => Ok(Some((text, path))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(CatalogError::Unreadable { file: path, error }),
         }
     }
 
@@ -174,6 +173,22 @@ impl Catalog {
         near.sort();
         near.into_iter().take(MAX_NEAR).map(|(_, id)| id).collect()
     }
+}
+
+/// The bundled definition of this name. It is parsed once in a process, and stays: all connections
+/// of all runs share it.
+fn bundled(id: &ProviderId) -> Option<Result<Definition, DefinitionError>> {
+    static PARSED: [OnceLock<Definition>; BUNDLED.len()] =
+        [const { OnceLock::new() }; BUNDLED.len()];
+    let index = BUNDLED
+        .binary_search_by_key(&id.as_str(), |(name, _)| *name)
+        .ok()?;
+    let (parsed, (_, text)) = (PARSED.get(index)?, BUNDLED.get(index)?);
+    if let Some(definition) = parsed.get() {
+        return Some(Ok(definition.clone()));
+    }
+    let definition = Definition::bundled(text);
+    Some(definition.map(|definition| parsed.get_or_init(|| definition).clone()))
 }
 
 /// One entry of [`Catalog::list`].

@@ -14,6 +14,7 @@ use crate::json::Json;
 use crate::params;
 use crate::parse;
 use crate::provider::Provider;
+use crate::reader::Scrutiny;
 use crate::source::Source;
 
 /// A provider, and the text that it was parsed from.
@@ -26,21 +27,31 @@ pub struct Definition {
     /// Warnings about fields that have no effect.
     pub warnings: Vec<String>,
     text: Cow<'static, str>,
+    scrutiny: Scrutiny,
 }
 
 impl Definition {
     /// Parses a definition: JSON with comments.
     pub fn parse(text: &str, source: Source) -> Result<Self, DefinitionError> {
-        Self::of(Cow::Owned(text.to_owned()), source)
+        Self::of(Cow::Owned(text.to_owned()), source, Scrutiny::Full)
     }
 
-    /// Parses a definition of a text that it keeps.
-    pub(crate) fn of(text: Cow<'static, str>, source: Source) -> Result<Self, DefinitionError> {
+    /// Parses a definition that is bundled.
+    pub(crate) fn bundled(text: &'static str) -> Result<Self, DefinitionError> {
+        Self::of(Cow::Borrowed(text), Source::Bundled, Scrutiny::Bundled)
+    }
+
+    fn of(
+        text: Cow<'static, str>,
+        source: Source,
+        scrutiny: Scrutiny,
+    ) -> Result<Self, DefinitionError> {
         let (provider, warnings) = with_json(&text, |json| {
-            let (params, mut warnings) = parse::params(json)?;
+            let (params, mut warnings) = parse::params(json, scrutiny)?;
             // Whatever depends on the place is checked with an example of it.
             let examples = params::examples(&params, json);
-            let (provider, more) = parse::provider(&params::filled(json, &examples), params)?;
+            let filled = params::filled(json, &examples);
+            let (provider, more) = parse::provider(&filled, params, scrutiny)?;
             warnings.extend(more);
             Ok((provider, warnings))
         })?;
@@ -49,6 +60,7 @@ impl Definition {
             source,
             warnings,
             text,
+            scrutiny,
         })
     }
 
@@ -74,7 +86,8 @@ impl Definition {
         }
         let params = self.provider.params.clone();
         with_json(&self.text, |json| {
-            let (provider, _) = parse::provider(&params::filled(json, &chosen), params)?;
+            let filled = params::filled(json, &chosen);
+            let (provider, _) = parse::provider(&filled, params, self.scrutiny)?;
             Ok(Arc::new(provider))
         })
     }

@@ -1,6 +1,6 @@
 //! The parts of a credential, and the parameters of a place.
 
-use regex::Regex;
+use crate::whole_text::WholeText;
 
 /// What stands for a credential in the environment of a run, unless the definition names something
 /// that fits the form of its keys.
@@ -63,11 +63,11 @@ pub struct Param {
 
 /// The form of an API key: a regular expression that must match the whole key.
 #[derive(Clone, Debug)]
-pub struct KeyPattern(pub(crate) Regex);
+pub struct KeyPattern(pub(crate) WholeText);
 
 impl KeyPattern {
     /// Whether the key has this form.
     pub fn accepts(&self, key: &str) -> bool {
-        self.0.is_match(key)
+        self.0.is_match(key.as_bytes())
     }
 }

@@ -51,6 +51,7 @@ mod source;
 mod spelling;
 mod suffix;
 mod template;
+mod whole_text;
 mod words;
 
 pub use base_url::{BaseUrl, UrlError};

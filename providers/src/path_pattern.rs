@@ -3,11 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use regex::bytes::{Regex, RegexBuilder};
 use thiserror::Error;
 
-use crate::host::last_line;
 use crate::spelling::{other_readings, spellings};
+use crate::whole_text::{About, WholeText};
 
 /// The prefix of a path pattern that is a regular expression.
 const REGEX_PREFIX: &str = "regex:";
@@ -21,9 +20,8 @@ pub struct PathPattern {
     literal: usize,
     /// Where what is behind its last star begins.
     tail: usize,
-    /// `None` if the text is a glob. To compile a glob as a regular expression would take a
-    /// thousand times longer, at each start.
-    regex: Option<Regex>,
+    /// `None` if the text is a glob.
+    regex: Option<WholeText>,
 }
 
 impl PathPattern {
@@ -92,11 +90,11 @@ impl fmt::Display for PathPattern {
     }
 }
 
-impl FromStr for PathPattern {
-    type Err = PatternError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let regex = text.strip_prefix(REGEX_PREFIX).map(compile).transpose()?;
+impl PathPattern {
+    /// The pattern, whose expression may be none ([`check`](Self::check)).
+    pub(crate) fn unchecked(text: &str) -> Result<Self, PatternError> {
+        let expression = text.strip_prefix(REGEX_PREFIX);
+        let regex = expression.map(|expression| WholeText::new(expression, About::Path));
         if regex.is_none() {
             check_glob(text)?;
         }
@@ -110,20 +108,21 @@ impl FromStr for PathPattern {
             regex,
         })
     }
+
+    fn check(self) -> Result<Self, PatternError> {
+        if let Some(regex) = &self.regex {
+            regex.check().map_err(PatternError::Syntax)?;
+        }
+        Ok(self)
+    }
 }
 
-fn compile(regex: &str) -> Result<Regex, PatternError> {
-    let syntax = |error: &dyn fmt::Display| PatternError::Syntax(last_line(&error.to_string()));
-    // Parse the pattern alone first: an unbalanced `)` must not close the group inside the anchors.
-    regex_syntax::ast::parse::Parser::new()
-        .parse(regex)
-        .map_err(|error| syntax(&error))?;
-    // `.` must match a line feed too. Otherwise a path with a decoded `%0A` could bypass a guard.
-    RegexBuilder::new(&format!(r"\A(?:{regex})\z"))
-        .unicode(false)
-        .dot_matches_new_line(true)
-        .build()
-        .map_err(|error| syntax(&error))
+impl FromStr for PathPattern {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::unchecked(text)?.check()
+    }
 }
 
 /// Where to continue in the pattern and in the path if the text after a star does not match. The
@@ -262,7 +261,7 @@ mod tests {
                 continue;
             };
             let across = text.split("**").map(|part| part.replace('*', "[^/]*"));
-            let regex = compile(&across.collect::<Vec<_>>().join(".*")).unwrap();
+            let regex = WholeText::new(&across.collect::<Vec<_>>().join(".*"), About::Path);
             for path in &paths {
                 let path = format!("/{path}");
                 assert_eq!(

@@ -8,31 +8,51 @@ use std::str::FromStr;
 
 use crate::error::DefinitionError;
 use crate::json::Json;
+use crate::path_pattern::PathPattern;
 
 /// Where a value is: `inject[2].path`. It is spelt out only for an error or a warning.
 #[derive(Clone)]
 pub(crate) enum Path<'json> {
     /// The whole definition.
-    Top,
+    Top(Scrutiny),
     /// A field of the object at that path.
     Field(Rc<Path<'json>>, &'json str),
     /// An item of the list at that path.
     Item(Rc<Path<'json>>, usize),
 }
 
+/// How closely a definition is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scrutiny {
+    /// Everything in it is checked.
+    Full,
+    /// It is bundled. What takes long to check was checked when this program was made: the tests
+    /// parse each bundled definition with full scrutiny.
+    Bundled,
+}
+
 impl<'json> Path<'json> {
     /// The path of a field of the definition itself.
     pub(crate) fn of_field(name: &'json str) -> Self {
-        Self::Field(Rc::new(Self::Top), name)
+        Self::Field(Rc::new(Self::Top(Scrutiny::Full)), name)
+    }
+
+    /// Whether it is in a bundled definition.
+    pub(crate) fn is_bundled(&self) -> bool {
+        match self {
+            Self::Top(scrutiny) => *scrutiny == Scrutiny::Bundled,
+            Self::Field(object, _) => object.is_bundled(),
+            Self::Item(list, _) => list.is_bundled(),
+        }
     }
 }
 
 impl fmt::Display for Path<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Top => formatter.write_str("the definition"),
+            Self::Top(_) => formatter.write_str("the definition"),
             Self::Field(object, name) => match &**object {
-                Self::Top => formatter.write_str(name),
+                Self::Top(_) => formatter.write_str(name),
                 object => write!(formatter, "{object}.{name}"),
             },
             Self::Item(list, index) => write!(formatter, "{list}[{index}]"),
@@ -76,6 +96,16 @@ impl Text<'_> {
             .map_err(|reason| DefinitionError::field(&self.path, reason))
     }
 
+    /// Parses it as a path pattern, whose expression is compiled at once only in a definition that
+    /// is not bundled; an error names the field.
+    pub(crate) fn pattern(&self) -> Result<PathPattern, DefinitionError> {
+        if self.path.is_bundled() {
+            self.check(PathPattern::unchecked)
+        } else {
+            self.parse()
+        }
+    }
+
     /// Checks it with `check`; an error names the field.
     pub(crate) fn check<T, E: fmt::Display>(
         &self,
@@ -113,6 +143,11 @@ impl<'json> Fields<'json> {
     /// The path of a field.
     pub(crate) fn path_of(&self, name: &'json str) -> Path<'json> {
         Path::Field(Rc::clone(&self.path), name)
+    }
+
+    /// Whether the object is in a bundled definition.
+    pub(crate) fn is_bundled(&self) -> bool {
+        self.path.is_bundled()
     }
 
     pub(crate) fn value(&mut self, name: &'static str) -> Option<&'json Json<'json>> {

@@ -42,6 +42,9 @@ use crate::os::ulimits::Ulimits;
 /// exec(2) takes as much under any limit, so it is never the helper that finds it too long.
 const MAX_MESSAGE: usize = 96 * 1024;
 
+/// How long most messages are at most.
+const USUAL_MESSAGE: usize = 16 * 1024;
+
 /// What the variables begin with that tell the system's loader where a program's libraries are.
 const LOADERS: [&str; 2] = ["LD_", "NIX_LD"];
 
@@ -190,8 +193,12 @@ impl Errand {
             .chain(variables.flat_map(|(name, value)| [name, value]))
             .chain([&self.command])
             .chain(&self.arguments);
-        let words = words.flat_map(|word| word.as_bytes().iter().chain(&[0]));
-        words.copied().collect()
+        let mut message = Vec::with_capacity(USUAL_MESSAGE);
+        for word in words {
+            message.extend_from_slice(word.as_bytes());
+            message.push(0);
+        }
+        message
     }
 
     fn from_bytes(message: &[u8]) -> Option<Self> {

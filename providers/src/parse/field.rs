@@ -1,13 +1,10 @@
 //! Parses `fields`, `api_key` and `params`: the parts of a credential, and of a place's name.
 
-use std::fmt;
-
-use regex::Regex;
-
 use super::export::variable;
 use crate::error::DefinitionError;
 use crate::field::{CredentialField, KeyPattern, PLACEHOLDER, Param};
 use crate::reader::{Fields, Text};
+use crate::whole_text::{About, WholeText};
 
 /// The most fields that a credential may have, and the most parameters of a place: all are asked.
 const MAX_FIELDS: usize = 8;
@@ -68,7 +65,8 @@ pub(super) fn single(
 ) -> Result<CredentialField, DefinitionError> {
     let pattern = pattern(entry, "key_pattern")?;
     // The usual one is known to fit nowhere: it stands for a key that nobody looks at.
-    let fits = |pattern: &KeyPattern| placeholder == PLACEHOLDER || pattern.accepts(placeholder);
+    let is_known = placeholder == PLACEHOLDER || entry.is_bundled();
+    let fits = |pattern: &KeyPattern| is_known || pattern.accepts(placeholder);
     if !pattern.as_ref().is_none_or(fits) {
         let reason = "it does not have the form of a key";
         return Err(DefinitionError::field("placeholder", reason));
@@ -106,7 +104,8 @@ fn check_placeholder(text: &Text<'_>, pattern: Option<&KeyPattern>) -> Result<()
     if text.text.len() < MIN_PLACEHOLDER || !text.text.bytes().all(plain) {
         return refuse("it has at least 12 letters, digits and `-._:!`, and nothing else");
     }
-    if pattern.is_some_and(|pattern| !pattern.accepts(text.text)) {
+    let is_bundled = text.path.is_bundled();
+    if pattern.is_some_and(|pattern| !is_bundled && !pattern.accepts(text.text)) {
         return refuse("it does not have the form of a key");
     }
     Ok(())
@@ -141,7 +140,7 @@ pub(super) fn params(
             ));
         };
         for shown in default.iter().chain([&example]) {
-            if !pattern.accepts(shown) {
+            if !path.is_bundled() && !pattern.accepts(shown) {
                 let reason = format!("`{shown}` does not fit the pattern");
                 return Err(DefinitionError::field(path, reason));
             }
@@ -175,20 +174,14 @@ fn pattern(
 
 /// The pattern must match the whole key, as in existing definitions.
 fn key_pattern(text: &Text<'_>) -> Result<KeyPattern, DefinitionError> {
-    let refuse = |reason: &dyn fmt::Display| {
-        let reason = crate::host::last_line(&reason.to_string());
-        DefinitionError::field(
-            &text.path,
-            format!("it is not a regular expression: {reason}"),
-        )
-    };
-    // Parse the pattern alone first: an unbalanced `)` must not close the group inside the anchors.
-    regex_syntax::ast::parse::Parser::new()
-        .parse(text.text)
-        .map_err(|error| refuse(&error))?;
-    Regex::new(&format!(r"\A(?:{})\z", text.text))
-        .map(KeyPattern)
-        .map_err(|error| refuse(&error))
+    let pattern = WholeText::new(text.text, About::Key);
+    if !text.path.is_bundled() {
+        pattern.check().map_err(|reason| {
+            let reason = format!("it is not a regular expression: {reason}");
+            DefinitionError::field(&text.path, reason)
+        })?;
+    }
+    Ok(KeyPattern(pattern))
 }
 
 /// The name of a field or parameter, which stands in braces elsewhere.

@@ -4,7 +4,6 @@ use crate::condition::Condition;
 use crate::error::DefinitionError;
 use crate::git_section::{GitSection, SSH, SshPath};
 use crate::host::HostPattern;
-use crate::path_pattern::PathPattern;
 use crate::reader::{Fields, Text};
 use crate::rules::InjectEntry;
 use crate::shape::{self, Shape};
@@ -46,7 +45,7 @@ pub(super) fn git(
             let template = |text: &Text<'_>| text.check(|text| Template::parse(text, names));
             let password = entry.text("password")?.as_ref().map(template).transpose()?;
             let pattern = match entry.text("path")? {
-                Some(text) => text.parse::<PathPattern>()?,
+                Some(text) => text.pattern()?,
                 None => USUAL_PATHS
                     .parse()
                     .map_err(|error| DefinitionError::field("git", error))?,

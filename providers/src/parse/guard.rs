@@ -33,7 +33,7 @@ fn graphql(
     for mut entry in fields.objects("graphql")? {
         endpoints.push(GraphqlEndpoint {
             hosts: hosts(&mut entry)?,
-            pattern: entry.required("path")?.parse()?,
+            pattern: entry.required("path")?.pattern()?,
         });
         entry.warn_of_unknown(warnings);
     }
@@ -46,18 +46,19 @@ pub(super) fn guards(
     has_endpoints: bool,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<GuardRule>, DefinitionError> {
-    let mut guards: Vec<GuardRule> = Vec::new();
-    for mut entry in fields.objects("guard")? {
+    let entries = fields.objects("guard")?;
+    let mut guards = Vec::with_capacity(entries.len());
+    for mut entry in entries {
         let graphql = names(&mut entry, has_endpoints, warnings)?;
         let path = entry.text("path")?;
         let pattern = match (path, &graphql) {
-            (Some(path), None) => path.parse()?,
+            (Some(path), None) => path.pattern()?,
             (None, Some(_)) => PathPattern::any(),
             (Some(_), Some(_)) => {
                 let path = entry.path_of("graphql");
                 return Err(DefinitionError::field(path, "a rule has it or `path`"));
             }
-            (None, None) => entry.required("path")?.parse()?,
+            (None, None) => entry.required("path")?.pattern()?,
         };
         let name = entry.required("name")?;
         guards.push(GuardRule {

@@ -26,7 +26,7 @@ use crate::field::Param;
 use crate::git_section::GitSection;
 use crate::json::Json;
 use crate::provider::{Auth, Provider};
-use crate::reader::{Fields, Path};
+use crate::reader::{Fields, Path, Scrutiny};
 use crate::rules::{CommonRules, SharedRules};
 use crate::shape::Shape;
 
@@ -46,9 +46,13 @@ const DESCRIPTIVE: [&str; 6] = [
 
 /// Parses `params` alone, which the rest of the definition depends on. The warnings name the fields
 /// that have no effect.
-pub(crate) fn params(json: &Json<'_>) -> Result<(Vec<Param>, Vec<String>), DefinitionError> {
+pub(crate) fn params(
+    json: &Json<'_>,
+    scrutiny: Scrutiny,
+) -> Result<(Vec<Param>, Vec<String>), DefinitionError> {
     let mut warnings = Vec::new();
-    let params = field::params(&mut Fields::of(Path::Top, json)?, &mut warnings)?;
+    let mut fields = Fields::of(Path::Top(scrutiny), json)?;
+    let params = field::params(&mut fields, &mut warnings)?;
     Ok((params, warnings))
 }
 
@@ -56,12 +60,10 @@ pub(crate) fn params(json: &Json<'_>) -> Result<(Vec<Param>, Vec<String>), Defin
 pub(crate) fn provider(
     json: &Json<'_>,
     params: Vec<Param>,
+    scrutiny: Scrutiny,
 ) -> Result<(Provider, Vec<String>), DefinitionError> {
     let mut warnings = Vec::new();
-    let mut fields = Fields::of(Path::Top, json)?;
-    fields.ignore(&DESCRIPTIVE);
-    fields.ignore(&["params"]);
-    schema_version(&mut fields)?;
+    let mut fields = opened(json, scrutiny)?;
     let id = fields.required("name")?.parse()?;
     let top_base_url = fields.parsed::<BaseUrl>("base_url")?;
     let placeholder = field::placeholder(&mut fields)?;
@@ -112,6 +114,18 @@ pub(crate) fn provider(
     refuse_two_meanings(&provider)?;
     fields.warn_of_unknown(&mut warnings);
     Ok((provider, warnings))
+}
+
+/// A definition whose fields can be read, of a version that is known.
+fn opened<'json>(
+    json: &'json Json<'json>,
+    scrutiny: Scrutiny,
+) -> Result<Fields<'json>, DefinitionError> {
+    let mut fields = Fields::of(Path::Top(scrutiny), json)?;
+    fields.ignore(&DESCRIPTIVE);
+    fields.ignore(&["params"]);
+    schema_version(&mut fields)?;
+    Ok(fields)
 }
 
 /// `{name}` is either a part of the credential or a part of the place.

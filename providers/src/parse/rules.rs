@@ -22,7 +22,7 @@ pub(super) fn inject(
     let mut rules = Vec::new();
     for mut entry in fields.objects("inject")? {
         rules.push(InjectEntry {
-            pattern: entry.required("path")?.parse()?,
+            pattern: entry.required("path")?.pattern()?,
             condition: condition(&mut entry)?,
             shape: shape(&mut entry, names)?,
             only_if_sent: only_if_sent(&mut entry)?,

@@ -16,7 +16,7 @@ pub(super) fn scope_for(
             scope: entry.required("scope")?.check(scope)?,
             hosts: hosts(&mut entry)?,
             methods: methods(&mut entry)?,
-            pattern: entry.required("path")?.parse()?,
+            pattern: entry.required("path")?.pattern()?,
         });
         entry.warn_of_unknown(warnings);
     }

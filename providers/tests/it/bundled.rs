@@ -41,6 +41,17 @@ fn each_is_valid_and_has_only_known_fields() {
     }
 }
 
+/// What the catalog takes for checked.
+#[test]
+fn each_is_valid_as_a_custom_one_of_which_everything_is_checked() {
+    for definition in all() {
+        let full = Definition::parse(definition.text(), Source::Bundled);
+        let full = full.unwrap_or_else(|error| panic!("{}: {error}", definition.provider.id));
+        assert_eq!(full.warnings, [""; 0], "{}", full.provider.id);
+        placed(&full);
+    }
+}
+
 #[test]
 fn each_says_when_it_was_checked_or_what_was_not() {
     for definition in all() {
