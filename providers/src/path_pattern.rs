@@ -201,7 +201,7 @@ fn check_glob(text: &str) -> Result<(), PatternError> {
     if !text.starts_with('/') {
         return Err(PatternError::NotRooted);
     }
-    if text.contains("***") {
+    if text.as_bytes().windows(3).any(|three| three == b"***") {
         return Err(PatternError::Stars);
     }
     Ok(())

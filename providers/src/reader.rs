@@ -1,76 +1,17 @@
 //! Reads a JSON object field by field. It remembers the path of each field for errors, and which
 //! fields were read, to warn of unknown ones.
 
+mod path;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::rc::Rc;
 use std::str::FromStr;
 
+pub(crate) use self::path::{Path, Scrutiny};
 use crate::error::DefinitionError;
 use crate::json::Json;
 use crate::path_pattern::PathPattern;
-
-/// Where a value is: `inject[2].path`. It is spelt out only for an error or a warning.
-#[derive(Clone)]
-pub(crate) enum Path<'json> {
-    /// The whole definition.
-    Top(Scrutiny),
-    /// A field of the object at that path.
-    Field(Rc<Path<'json>>, &'json str),
-    /// An item of the list at that path.
-    Item(Rc<Path<'json>>, usize),
-}
-
-/// How closely a definition is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scrutiny {
-    /// Everything in it is checked.
-    Full,
-    /// It is bundled. What takes long to check was checked when this program was made: the tests
-    /// parse each bundled definition with full scrutiny.
-    Bundled,
-}
-
-impl<'json> Path<'json> {
-    /// The path of a field of the definition itself.
-    pub(crate) fn of_field(name: &'json str) -> Self {
-        Self::Field(Rc::new(Self::Top(Scrutiny::Full)), name)
-    }
-
-    /// Whether it is in a bundled definition.
-    pub(crate) fn is_bundled(&self) -> bool {
-        match self {
-            Self::Top(scrutiny) => *scrutiny == Scrutiny::Bundled,
-            Self::Field(object, _) => object.is_bundled(),
-            Self::Item(list, _) => list.is_bundled(),
-        }
-    }
-}
-
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Top(_) => formatter.write_str("the definition"),
-            Self::Field(object, name) => match &**object {
-                Self::Top(_) => formatter.write_str(name),
-                object => write!(formatter, "{object}.{name}"),
-            },
-            Self::Item(list, index) => write!(formatter, "{list}[{index}]"),
-        }
-    }
-}
-
-impl From<Path<'_>> for String {
-    fn from(path: Path<'_>) -> Self {
-        path.to_string()
-    }
-}
-
-impl From<&Path<'_>> for String {
-    fn from(path: &Path<'_>) -> Self {
-        path.to_string()
-    }
-}
 
 /// The fields of one JSON object. A field that is `null` counts as missing, as in existing
 /// definitions.
@@ -216,10 +157,19 @@ impl<'json> Fields<'json> {
         &mut self,
         name: &'static str,
     ) -> Result<Vec<Text<'json>>, DefinitionError> {
-        self.value(name).map_or_else(
-            || Ok(Vec::new()),
-            |value| texts_at(self.path_of(name), value),
-        )
+        self.each_text(name, Ok)
+    }
+
+    /// What `each` makes of a string, or of each in a list of strings.
+    pub(crate) fn each_text<T>(
+        &mut self,
+        name: &'static str,
+        each: impl Fn(Text<'json>) -> Result<T, DefinitionError>,
+    ) -> Result<Vec<T>, DefinitionError> {
+        match self.value(name) {
+            None => Ok(Vec::new()),
+            Some(value) => each_at(self.path_of(name), value, each),
+        }
     }
 
     /// A list of objects.
@@ -299,14 +249,23 @@ pub(crate) fn texts_at<'json>(
     path: Path<'json>,
     value: &'json Json<'json>,
 ) -> Result<Vec<Text<'json>>, DefinitionError> {
+    each_at(path, value, Ok)
+}
+
+fn each_at<'json, T>(
+    path: Path<'json>,
+    value: &'json Json<'json>,
+    each: impl Fn(Text<'json>) -> Result<T, DefinitionError>,
+) -> Result<Vec<T>, DefinitionError> {
     match value {
-        Json::Text(text) => Ok(vec![Text { path, text }]),
+        Json::Text(text) => Ok(vec![each(Text { path, text })?]),
         Json::List(items) => {
             let list = Rc::new(path);
-            let items = items.iter().enumerate();
-            items
-                .map(|(index, item)| text_at(Path::Item(Rc::clone(&list), index), item))
-                .collect()
+            let mut found = Vec::with_capacity(items.len());
+            for (index, item) in items.iter().enumerate() {
+                found.push(each(text_at(Path::Item(Rc::clone(&list), index), item)?)?);
+            }
+            Ok(found)
         }
         _ => Err(DefinitionError::field(
             path,

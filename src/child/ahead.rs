@@ -160,7 +160,7 @@ impl Errand {
     fn receive_from(mut line: UnixStream) -> io::Result<Option<(Self, OwnedFd)>> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let mut message = vec![0; MAX_MESSAGE];
+        let mut message = vec![0; USUAL_MESSAGE]; // the rest of a longer one is read below
         let pieces = &mut [IoSliceMut::new(&mut message)];
         let received = recvmsg(&line, pieces, &mut ancillary, RecvFlags::empty())?;
         let own = ancillary.drain().find_map(|message| match message {

@@ -15,6 +15,7 @@ use super::waits;
 use crate::connection::{Connection, Stored};
 use crate::credential::{ConnectionId, ConnectionName};
 use crate::net::resolve::Resolve;
+use crate::net::tls::ReadAhead;
 use crate::oauth::HttpClients;
 use crate::os::private_memory;
 use crate::os::ulimits::Ulimits;
@@ -102,15 +103,27 @@ impl<'a> Context<'a> {
             let hint = MORE_PROCESSES;
             return Err(Failure::new(Exit::Unexpected, "unexpected", message, hint));
         }
-        Ok(tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?)
+        unchecked_runtime()
+    }
+
+    /// The same beside `roots`: where a thread reads them, one can be started.
+    pub(super) fn runtime_beside(roots: &ReadAhead) -> Result<Runtime, Failure> {
+        if roots.is_on_thread() {
+            unchecked_runtime()
+        } else {
+            Self::runtime()
+        }
     }
 
     pub(super) fn clients(resolve: &[Resolve]) -> HttpClients {
         let parent = Parent::of_this_process();
         HttpClients::new(parent.trust(), resolve, parent.proxies())
     }
+}
+
+fn unchecked_runtime() -> Result<Runtime, Failure> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    Ok(builder.enable_all().build()?)
 }
 
 impl UserData {

@@ -191,6 +191,11 @@ impl ReadAhead {
         &self.trust
     }
 
+    /// Whether a thread could be started for them.
+    pub fn is_on_thread(&self) -> bool {
+        self.bundle.is_some()
+    }
+
     /// All roots, as [`Trust::bundle`] returns them.
     pub fn bundle(self) -> Result<Arc<TrustBundle>, TrustError> {
         match self.bundle.map(|bundle| bundle.recv()) {

@@ -209,9 +209,10 @@ impl Guards {
     fn in_force(&self, member: &Member) -> Vec<(String, String)> {
         let provider = &member.stored.connection.id.provider;
         let rules = member.service.rules.guards().iter();
-        let named = rules.map(|rule| (format!("{provider}/{}", rule.name), rule.reason.clone()));
-        named
-            .filter(|(name, _)| !self.lifted.contains(name))
+        let named = rules.map(|rule| ([provider.as_str(), "/", &rule.name].concat(), rule));
+        let standing = named.filter(|(name, _)| !self.lifted.contains(name));
+        standing
+            .map(|(name, rule)| (name, rule.reason.clone()))
             .collect()
     }
 }

@@ -33,13 +33,14 @@ impl Own {
     pub(super) fn of(
         options: &Options,
         data: &UserData,
-        facts: &Facts,
+        facts: &Arc<Facts>,
     ) -> Result<Self, SessionError> {
         let name = random_text(NAME_LENGTH)?;
+        let (known, id) = (Arc::clone(facts), name.expose().to_owned());
         Ok(Self {
             agent: options
                 .agent_api
-                .then(|| AgentApi::new(facts.for_agent(name.expose()))),
+                .then(|| AgentApi::new(move || known.for_agent(&id))),
             name,
             password: random_text(PASSWORD_LENGTH)?,
             pending: pending::of(options, &data.settings),
@@ -56,7 +57,7 @@ impl Own {
     pub(super) fn state(
         &self,
         (data, parent): (&UserData, &Parent),
-        facts: Facts,
+        facts: Arc<Facts>,
         credentials: &Arc<Credentials>,
     ) -> (RunLog, Arc<RunState>) {
         let log = RunLog::new(&data.audit, self.name(), parent.directory().to_owned());

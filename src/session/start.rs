@@ -91,7 +91,7 @@ impl SessionPlan<'_> {
             scrubbed,
         } = self;
         let (trust, proxies) = (Arc::clone(roots.trust()), parent.proxies());
-        let facts = Facts::of(&members, &options, &permitted);
+        let facts = Arc::new(Facts::of(&members, &options, &permitted));
         let (own, guards) = (Own::of(&options, data, &facts)?, Guards::of(&permitted));
         let (needing_login, programs) = (members::needing_login(&members), scrubbed.programs());
         let nothing = (Parent::new([], "/"), Scrubbed::nothing());

@@ -53,7 +53,7 @@ fn condition(entry: &mut Fields<'_>) -> Result<Option<Condition>, DefinitionErro
 }
 
 pub(super) fn hosts(entry: &mut Fields<'_>) -> Result<Vec<HostPattern>, DefinitionError> {
-    entry.texts("hosts")?.iter().map(Text::parse).collect()
+    entry.each_text("hosts", |text| text.parse())
 }
 
 /// `when`: only `placeholder` is a condition; `always` is the same as nothing.
@@ -231,8 +231,7 @@ pub(super) fn body_fields(
         "" => Err("it is empty"),
         _ => Ok(text.to_owned()),
     };
-    let names = entry.texts(name)?;
-    names.iter().map(|text| text.check(field)).collect()
+    entry.each_text(name, |text| text.check(field))
 }
 
 pub(super) fn methods(entry: &mut Fields<'_>) -> Result<Vec<String>, DefinitionError> {
@@ -244,9 +243,5 @@ pub(super) fn methods(entry: &mut Fields<'_>) -> Result<Vec<String>, DefinitionE
             Err("it is not an HTTP method")
         }
     };
-    entry
-        .texts("methods")?
-        .iter()
-        .map(|text| text.check(method))
-        .collect()
+    entry.each_text("methods", |text| text.check(method))
 }

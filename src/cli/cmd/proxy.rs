@@ -52,7 +52,7 @@ pub(in crate::cli) fn run(mut arguments: Proxy, context: &Context<'_>) -> Result
     }
     warn_of_reach(listen, printer);
     stop_telling();
-    let runtime = Context::runtime()?;
+    let runtime = Context::runtime_beside(&roots)?;
     let served = runtime.block_on(async {
         // Before a refresh can be under way: a signal must not end this process in the middle.
         let mut stop = Stop::new()?;

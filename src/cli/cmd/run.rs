@@ -53,7 +53,7 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     let plan = planned(&options, &data, &parent, &notify, &held, context)?;
     require::check(&required, &plan)?;
     stop_telling();
-    let runtime = Context::runtime()?;
+    let runtime = Context::runtime_beside(&roots)?;
     let code = runtime.block_on(async {
         let mut session = plan.start(roots).await?;
         printer.detail(&format!(

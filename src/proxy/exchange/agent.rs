@@ -101,7 +101,7 @@ pub(in crate::proxy) async fn respond<S>(
 fn all<S>(session: &Session<S>, api: &AgentApi) -> Value {
     json!({
         "version": VERSION,
-        "run": *api.facts(),
+        "run": **api.facts(),
         "refused": session.pending.refused(),
         "waiting": session.pending.waiting(),
         "requests": session.pending.wanted(),

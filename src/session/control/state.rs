@@ -38,13 +38,13 @@ impl RunState {
     /// The state of the run with that log.
     pub(in crate::session) fn of(
         log: &RunLog,
-        facts: Facts,
+        facts: Arc<Facts>,
         credentials: &Arc<Credentials>,
         (pending, agent): (&Arc<Pending>, Option<AgentApi>),
     ) -> Self {
         Self {
             id: log.id().to_owned(),
-            facts: ArcSwap::from_pointee(facts),
+            facts: ArcSwap::new(facts),
             agent,
             start: log.start(),
             credentials: Arc::clone(credentials),
@@ -60,10 +60,12 @@ impl RunState {
 
     /// From now on, it tells these: here, and to the agent.
     pub(in crate::session) fn replace_facts(&self, facts: Facts) {
+        let facts = Arc::new(facts);
         if let Some(agent) = &self.agent {
-            agent.replace(facts.for_agent(&self.id));
+            let (known, id) = (Arc::clone(&facts), self.id.clone());
+            agent.replace(move || known.for_agent(&id));
         }
-        self.facts.store(Arc::new(facts));
+        self.facts.store(facts);
     }
 
     fn value(&self) -> Value {
