@@ -7,7 +7,7 @@ mod own;
 mod trouble;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
 
 use authsome_ca::{CaError, TrustBundle, parse_ca_pem};
@@ -52,6 +52,8 @@ pub struct Trust {
     extra_file: Option<PathBuf>,
     extra_directories: Vec<PathBuf>,
     roots: OnceLock<Arc<RootCertStore>>,
+    /// Held while they are made: who needs them meanwhile waits, instead of reading all again.
+    making: Mutex<()>,
 }
 
 impl Trust {
@@ -70,6 +72,7 @@ impl Trust {
                 .filter(|directory| !is_platforms(directory))
                 .collect(),
             roots: OnceLock::new(),
+            making: Mutex::new(()),
         }
     }
 
@@ -99,6 +102,7 @@ impl Trust {
         let trust = Arc::clone(self);
         let (sender, bundle) = mpsc::channel();
         let read = move || {
+            let _making = trust.making.lock();
             let bundle = trust.bundle().map(Arc::new);
             let roots = bundle.as_ref().ok().cloned();
             if let Some(roots) = &roots {
@@ -161,6 +165,10 @@ impl Trust {
     }
 
     fn roots(&self) -> Result<Arc<RootCertStore>, TrustError> {
+        if let Some(roots) = self.roots.get() {
+            return Ok(Arc::clone(roots));
+        }
+        let _making = self.making.lock();
         match self.roots.get() {
             Some(roots) => Ok(Arc::clone(roots)),
             None => self.adopt(&self.bundle()?),
