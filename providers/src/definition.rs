@@ -27,7 +27,6 @@ pub struct Definition {
     /// Warnings about fields that have no effect.
     pub warnings: Vec<String>,
     text: Cow<'static, str>,
-    scrutiny: Scrutiny,
 }
 
 impl Definition {
@@ -60,7 +59,6 @@ impl Definition {
             source,
             warnings,
             text,
-            scrutiny,
         })
     }
 
@@ -87,7 +85,8 @@ impl Definition {
         let params = self.provider.params.clone();
         with_json(&self.text, |json| {
             let filled = params::filled(json, &chosen);
-            let (provider, _) = parse::provider(&filled, params, self.scrutiny)?;
+            // The values are the user's, and may stand in an expression.
+            let (provider, _) = parse::provider(&filled, params, Scrutiny::Full)?;
             Ok(Arc::new(provider))
         })
     }

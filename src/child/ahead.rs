@@ -42,7 +42,7 @@ use crate::os::ulimits::Ulimits;
 /// exec(2) takes as much under any limit, so it is never the helper that finds it too long.
 const MAX_MESSAGE: usize = 96 * 1024;
 
-/// How long most messages are at most.
+/// Room for most messages, in bytes. A longer one arrives all the same.
 const USUAL_MESSAGE: usize = 16 * 1024;
 
 /// What the variables begin with that tell the system's loader where a program's libraries are.

@@ -64,7 +64,8 @@ pub(super) fn single(
     placeholder: &str,
 ) -> Result<CredentialField, DefinitionError> {
     let pattern = pattern(entry, "key_pattern")?;
-    // The usual one is known to fit nowhere: it stands for a key that nobody looks at.
+    // The usual one is known to fit nowhere: it stands for a key that nobody looks at. The tests
+    // hold that those of bundled definitions fit.
     let is_known = placeholder == PLACEHOLDER || entry.is_bundled();
     let fits = |pattern: &KeyPattern| is_known || pattern.accepts(placeholder);
     if !pattern.as_ref().is_none_or(fits) {
