@@ -3,8 +3,10 @@
 //! hosts over HTTPS, where the proxy can inject the credential.
 //!
 //! `place.rs` finds the places, `rewrites.rs` makes the rewrites from SSH to HTTPS. The user's own
-//! configuration is read by asking git (`remotes.rs`) and ssh (`ssh.rs`).
+//! configuration is read by asking git (`remotes.rs`), unless its files say nothing (`files.rs`),
+//! and ssh (`ssh.rs`).
 
+mod files;
 mod place;
 mod remotes;
 mod rewrites;
@@ -15,6 +17,7 @@ mod text;
 
 use std::path::Path;
 
+pub use self::files::GitSurroundings;
 pub use self::place::GitPlace;
 pub(crate) use self::place::git_shape;
 pub use self::remotes::{AskedRemotes, UserRemotes};

@@ -62,7 +62,10 @@ impl Contributions {
         let rewrites_ssh = options.rewrites_ssh;
         let git = GitPlace::of(members.iter().map(|member| &member.service));
         let home = parent.variable("HOME").filter(|_| rewrites_ssh);
-        let ask = || UserRemotes::ask(programs, &git, home.map(PathBuf::from));
+        let ask = || {
+            let surroundings = parent.git_surroundings();
+            UserRemotes::ask(programs, surroundings, &git, home.map(PathBuf::from))
+        };
         let mut contributions = Self {
             variables: Vec::new(),
             removed: Vec::new(),

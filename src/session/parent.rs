@@ -7,6 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::env::git_config::GitSurroundings;
 use crate::net::tls::Trust;
 use crate::net::user_proxy::UserProxies;
 
@@ -49,6 +50,14 @@ impl Parent {
     /// All variables.
     pub(super) fn variables(&self) -> impl Iterator<Item = (OsString, OsString)> {
         self.variables.iter().cloned()
+    }
+
+    /// What decides which configuration files git reads.
+    pub(super) fn git_surroundings(&self) -> GitSurroundings<'_> {
+        GitSurroundings {
+            variables: &self.variables,
+            directory: &self.directory,
+        }
     }
 
     /// The working directory.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::files::GitSurroundings;
 use super::place::GitPlace;
 use super::rule::Rule;
 use super::ssh::{self, Aliases, Configuration};
@@ -23,18 +24,28 @@ pub struct UserRemotes {
 }
 
 impl UserRemotes {
-    /// Asks git, which knows its files, their order and their includes, and asks ssh for the
-    /// aliases of `places`.
+    /// Asks git, which knows its files, their order and their includes, unless they clearly have
+    /// nothing to say, and asks ssh for the aliases of `places`.
     ///
     /// `home` is the directory with the user's `.ssh`. Without it, or without places, ssh is not
     /// asked.
-    pub fn ask(programs: &Programs, places: &[GitPlace], home: Option<PathBuf>) -> AskedRemotes {
+    pub fn ask(
+        programs: &Programs,
+        surroundings: GitSurroundings<'_>,
+        places: &[GitPlace],
+        home: Option<PathBuf>,
+    ) -> AskedRemotes {
         let Some(mut git) = programs.command("git".as_ref()) else {
             return AskedRemotes(None);
         };
-        git.args(["config", "-z", "--show-scope", "--get-regexp", SETTINGS]);
-        let Some(git) = Asked::start(&mut git) else {
-            return AskedRemotes(None);
+        let git = if surroundings.name_nothing(git.get_program().as_ref()) {
+            None
+        } else {
+            git.args(["config", "-z", "--show-scope", "--get-regexp", SETTINGS]);
+            let Some(git) = Asked::start(&mut git) else {
+                return AskedRemotes(None);
+            };
+            Some(git)
         };
         let names = places.iter().flat_map(GitPlace::ssh_names);
         let names: Vec<_> = names.map(|(name, _)| name.to_owned()).collect();
@@ -95,7 +106,8 @@ impl UserRemotes {
 pub struct AskedRemotes(Option<RemoteQuery>);
 
 struct RemoteQuery {
-    git: Asked,
+    /// `None` where its files say nothing.
+    git: Option<Asked>,
     ssh: Option<(ssh::HostQuery, Configuration)>,
     programs: Programs,
 }
@@ -107,7 +119,10 @@ impl AskedRemotes {
         let Some(asked) = self.0 else {
             return UserRemotes::default();
         };
-        let output = asked.git.answer(MAX_OUTPUT, Instant::now() + READ_TIMEOUT);
+        let output = match asked.git {
+            None => Some(Vec::new()),
+            Some(git) => git.answer(MAX_OUTPUT, Instant::now() + READ_TIMEOUT),
+        };
         let is_unknown = output.is_none();
         let output = output.unwrap_or_default();
         // An entry that was cut off does not count.
@@ -134,7 +149,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_OUTPUT: u64 = 256 * 1024;
 
 /// The settings that [`UserRemotes`] reads from git's configuration.
-const SETTINGS: &str =
+pub(super) const SETTINGS: &str =
     r"^(url\..*\.(push)?insteadof|remote\..*\.(push)?url|submodule\..*\.url|http\.(.*\.)?proxy)$";
 
 #[cfg(test)]
