@@ -10,6 +10,8 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use crate::os::home::open_file;
+
 /// What decides which files git reads: the variables and the working directory of the run.
 #[derive(Clone, Copy)]
 pub struct GitSurroundings<'a> {
@@ -111,22 +113,18 @@ fn is_absence(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
-/// The largest file that is searched.
-const MAX_FILE: usize = 64 * 1024;
+/// The largest file that is searched, in bytes.
+const MAX_FILE: u64 = 64 * 1024;
 
 fn says_nothing(file: &Path) -> bool {
-    match fs::metadata(file) {
-        // Opening a pipe would block.
-        Ok(found) if found.is_file() => {}
-        Ok(_) => return false,
-        Err(error) => return is_absence(&error),
-    }
     let mut text = Vec::new();
-    let read = File::open(file).and_then(|file| {
-        let limit = u64::try_from(MAX_FILE + 1).unwrap_or(u64::MAX);
-        file.take(limit).read_to_end(&mut text)
-    });
-    read.is_ok_and(|read| read <= MAX_FILE) && is_silent(&text)
+    // A pipe, which git would wait for, is an error here.
+    let read = open_file(File::options().read(true), file)
+        .and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut text));
+    match read {
+        Ok(read) => read as u64 <= MAX_FILE && is_silent(&text),
+        Err(error) => is_absence(&error),
+    }
 }
 
 /// Whether a file's text includes no other file and has none of the settings that are asked for,
@@ -162,7 +160,8 @@ mod tests {
     const PLAIN: [&str; 4] = [
         "",
         "[user]\n\tname = Ada\n\temail = ada@example.test\n[http]\n\tpostBuffer = 1\n",
-        "[remote \"origin\"]\n\turl = https://example.test/a.git\n\tPushURL=http://example.test/a\n",
+        "[remote \"origin\"]\n\turl = https://example.test/a.git\n\
+         \tPushURL=http://example.test/a\n",
         "[branch \"main\"]\n\tremote = origin\n[core]\n\tpager = less \\\n\t-R\n",
     ];
 
@@ -271,11 +270,15 @@ mod tests {
         place.write("work/.git", "gitdir: elsewhere\n");
         assert!(!place.names_nothing(&[]), "a worktree");
         let place = Place::new();
-        place.write(".gitconfig", &"#".repeat(MAX_FILE + 1));
+        place.write(".gitconfig", &"#".repeat(64 * 1024 + 1));
         assert!(!place.names_nothing(&[]), "too long");
         let place = Place::new();
         fs::create_dir(place.0.path().join(".gitconfig")).unwrap();
         assert!(!place.names_nothing(&[]), "not a file");
+        let place = Place::new();
+        let pipe = place.0.path().join(".gitconfig");
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert!(!place.names_nothing(&[]), "a pipe that nobody writes to");
         let nowhere = GitSurroundings {
             variables: &[],
             directory: Path::new("/"),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::env::asked::Asked;
 use crate::env::programs::Programs;
+use crate::os::home::open_file;
 
 /// How many names ssh is asked about, and how long all of them may take: ssh's configuration may
 /// run programs (`Match exec`).
@@ -240,13 +241,10 @@ fn matching(directory: &Path, home: &Path, name: &str) -> Vec<PathBuf> {
     files
 }
 
-/// The text of a regular file. Opening a pipe would block.
+/// The beginning of a file's text.
 fn text_of(path: &Path) -> Option<String> {
-    if !std::fs::metadata(path).ok()?.is_file() {
-        return None;
-    }
     let mut bytes = Vec::new();
-    let file = File::open(path).ok()?;
+    let file = open_file(File::options().read(true), path).ok()?;
     file.take(MAX_FILE).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
