@@ -8,13 +8,11 @@ use std::sync::OnceLock;
 
 use thiserror::Error;
 
+use crate::bundled::BUNDLED;
 use crate::definition::Definition;
 use crate::error::DefinitionError;
 use crate::id::ProviderId;
 use crate::source::Source;
-
-/// The definitions in the binary, sorted by name.
-const BUNDLED: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/bundled.rs"));
 
 /// The largest custom definition that is read.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -75,7 +73,7 @@ impl Catalog {
     /// there is one: a shell that redirects the output into that file empties it before this
     /// program can read it.
     pub fn template(&self, id: &ProviderId) -> Result<(Definition, Option<PathBuf>), CatalogError> {
-        let is_bundled = BUNDLED.iter().any(|(name, _)| *name == id.as_str());
+        let is_bundled = BUNDLED.iter().any(|bundled| bundled.name == id.as_str());
         let path = self.custom_path(id).filter(|_| is_bundled);
         let empty = path.filter(|path| read(path).is_ok_and(|text| text.trim().is_empty()));
         let definition = match &empty {
@@ -113,7 +111,9 @@ impl Catalog {
     }
 
     fn ids(&self) -> BTreeSet<ProviderId> {
-        let bundled = BUNDLED.iter().filter_map(|(name, _)| name.parse().ok());
+        let bundled = BUNDLED
+            .iter()
+            .filter_map(|bundled| bundled.name.parse().ok());
         let files = self
             .custom_dir
             .as_deref()
@@ -181,13 +181,13 @@ fn bundled(id: &ProviderId) -> Option<Result<Definition, DefinitionError>> {
     static PARSED: [OnceLock<Definition>; BUNDLED.len()] =
         [const { OnceLock::new() }; BUNDLED.len()];
     let index = BUNDLED
-        .binary_search_by_key(&id.as_str(), |(name, _)| *name)
+        .binary_search_by_key(&id.as_str(), |bundled| bundled.name)
         .ok()?;
-    let (parsed, (_, text)) = (PARSED.get(index)?, BUNDLED.get(index)?);
+    let (parsed, bundled) = (PARSED.get(index)?, BUNDLED.get(index)?);
     if let Some(definition) = parsed.get() {
         return Some(Ok(definition.clone()));
     }
-    let definition = Definition::bundled(text);
+    let definition = Definition::bundled(bundled);
     Some(definition.map(|definition| parsed.get_or_init(|| definition).clone()))
 }
 

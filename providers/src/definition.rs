@@ -9,12 +9,14 @@ use json_comments::StripComments;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::bundled::Bundled;
 use crate::error::DefinitionError;
 use crate::json::Json;
 use crate::params;
 use crate::parse;
 use crate::provider::Provider;
 use crate::reader::Scrutiny;
+use crate::rules::LaterGuards;
 use crate::source::Source;
 
 /// A provider, and the text that it was parsed from.
@@ -26,40 +28,42 @@ pub struct Definition {
     pub source: Source,
     /// Warnings about fields that have no effect.
     pub warnings: Vec<String>,
-    text: Cow<'static, str>,
+    text: Text,
+}
+
+/// The text of a definition.
+#[derive(Clone, Debug)]
+enum Text {
+    /// The user's.
+    Own(String),
+    Bundled(&'static Bundled),
 }
 
 impl Definition {
     /// Parses a definition: JSON with comments.
     pub fn parse(text: &str, source: Source) -> Result<Self, DefinitionError> {
-        Self::of(Cow::Owned(text.to_owned()), source, Scrutiny::Full)
+        let (provider, warnings) = with_json(text, |json| parsed(json, Scrutiny::Full, None))?;
+        let text = Text::Own(text.to_owned());
+        Ok(Self::of(provider, source, warnings, text))
     }
 
     /// Parses a definition that is bundled.
-    pub(crate) fn bundled(text: &'static str) -> Result<Self, DefinitionError> {
-        Self::of(Cow::Borrowed(text), Source::Bundled, Scrutiny::Bundled)
+    pub(crate) fn bundled(bundled: &'static Bundled) -> Result<Self, DefinitionError> {
+        let later = bundled.guards().map(parse::later_guards);
+        let (provider, warnings) = with_json(bundled.json(), |json| {
+            parsed(json, Scrutiny::Bundled, later)
+        })?;
+        let text = Text::Bundled(bundled);
+        Ok(Self::of(provider, Source::Bundled, warnings, text))
     }
 
-    fn of(
-        text: Cow<'static, str>,
-        source: Source,
-        scrutiny: Scrutiny,
-    ) -> Result<Self, DefinitionError> {
-        let (provider, warnings) = with_json(&text, |json| {
-            let (params, mut warnings) = parse::params(json, scrutiny)?;
-            // Whatever depends on the place is checked with an example of it.
-            let examples = params::examples(&params, json);
-            let filled = params::filled(json, &examples);
-            let (provider, more) = parse::provider(&filled, params, scrutiny)?;
-            warnings.extend(more);
-            Ok((provider, warnings))
-        })?;
-        Ok(Self {
+    fn of(provider: Provider, source: Source, warnings: Vec<String>, text: Text) -> Self {
+        Self {
             provider: Arc::new(provider),
             source,
             warnings,
             text,
-        })
+        }
     }
 
     /// The provider at a place: `values` are those of its parameters. A parameter that is not given
@@ -83,10 +87,10 @@ impl Definition {
             return Err(self.unknown(name));
         }
         let params = self.provider.params.clone();
-        with_json(&self.text, |json| {
+        with_json(&self.text(), |json| {
             let filled = params::filled(json, &chosen);
             // The values are the user's, and may stand in an expression.
-            let (provider, _) = parse::provider(&filled, params, Scrutiny::Full)?;
+            let (provider, _) = parse::provider(&filled, params, Scrutiny::Full, None)?;
             Ok(Arc::new(provider))
         })
     }
@@ -102,14 +106,33 @@ impl Definition {
     /// can be edited as a custom definition.
     pub fn json(&self) -> Value {
         // The text has been read before, so this does not fail.
-        let json = read(&self.text).or_else(|_| read(&without_comments(&self.text)?));
+        let text = self.text();
+        let json = read(&text).or_else(|_| read(&without_comments(&text)?));
         json.unwrap_or_default()
     }
 
-    /// The original text, with its comments.
-    pub fn text(&self) -> &str {
-        &self.text
+    /// The original text, with its comments; that of a bundled definition has none.
+    pub fn text(&self) -> Cow<'_, str> {
+        match &self.text {
+            Text::Own(text) => Cow::Borrowed(text),
+            Text::Bundled(bundled) => Cow::Owned(bundled.whole()),
+        }
     }
+}
+
+/// The provider, and the warnings. Guard rules that are not in the JSON are parsed `later`.
+fn parsed(
+    json: &Json<'_>,
+    scrutiny: Scrutiny,
+    later: Option<LaterGuards>,
+) -> Result<(Provider, Vec<String>), DefinitionError> {
+    let (params, mut warnings) = parse::params(json, scrutiny)?;
+    // Whatever depends on the place is checked with an example of it.
+    let examples = params::examples(&params, json);
+    let filled = params::filled(json, &examples);
+    let (provider, more) = parse::provider(&filled, params, scrutiny, later)?;
+    warnings.extend(more);
+    Ok((provider, warnings))
 }
 
 /// Gives the JSON of a definition to `parse`. Most definitions have no comments, and a text that is

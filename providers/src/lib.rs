@@ -23,6 +23,7 @@
 //! reads are the custom definitions.
 
 mod base_url;
+mod bundled;
 mod catalog;
 mod condition;
 mod definition;

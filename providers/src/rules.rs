@@ -3,6 +3,7 @@
 mod carriers;
 mod common;
 mod graphql;
+mod guards;
 mod sent;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ pub use self::carriers::Carriers;
 pub(crate) use self::common::{CommonRules, InjectEntry, ServerReading, SharedRules};
 pub(crate) use self::graphql::GraphqlEndpoint;
 pub use self::graphql::GraphqlNames;
+pub(crate) use self::guards::{Guards, LaterGuards};
 pub use self::sent::SentNames;
 use crate::condition::is_of;
 use crate::host::HostPattern;
@@ -78,14 +80,15 @@ impl Rules {
     }
 
     fn guard_at(&self, host: &str, method: &str, path: &str) -> Option<&GuardRule> {
-        let rules = self.common.guards_for(method);
-        let near = rules.landmarks(&self.common.guards).near(path);
+        let all = &self.common.guards;
+        let rules = all.of_method(method);
+        let near = rules.landmarks(all.rules()).near(path);
         if near.is_empty() {
             return None; // the usual case
         }
         let guards = || {
             let indices = near.iter().filter_map(|number| rules.indices.get(*number));
-            indices.filter_map(|index| self.common.guards.get(*index))
+            indices.filter_map(|index| all.rules().get(*index))
         };
         spellings(path).find_map(|path| guards().find(|rule| rule.holds(host, path)))
     }
@@ -108,12 +111,18 @@ impl Rules {
     /// Whether a rule about paths denies a method and not `POST`, so that a `POST` which names that
     /// method in its body would go around it.
     pub fn denies_other_methods(&self) -> bool {
-        self.common.denies_other_methods
+        self.common.guards.denies_other_methods()
     }
 
     /// All guard rules, in the definition's order.
     pub fn guards(&self) -> &[GuardRule] {
-        &self.common.guards
+        self.common.guards.rules()
+    }
+
+    /// Name and reason of each guard rule, without the rest, which takes longer to read. If several
+    /// have one name, the last reason is that of the name.
+    pub fn guard_reasons(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.common.guards.reasons()
     }
 
     /// Whether the service takes GraphQL documents at that path, in whose [`GuardRule::graphql`]
@@ -245,7 +254,7 @@ mod tests {
             guard("any", &[], "/keys/*"),
             guard("whole", &["PUT"], "regex:^/users/[0-9]+$"),
         ];
-        let common = CommonRules::new(inject, guards, &Carriers::default(), Vec::new());
+        let common = CommonRules::new(inject, Guards::of(guards), &Carriers::default(), Vec::new());
         Rules::new(
             Arc::new(common),
             oauth_paths.iter().map(ToString::to_string).collect(),

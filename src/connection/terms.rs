@@ -68,10 +68,13 @@ impl DefinitionUsed {
     pub fn of(definition: &Definition) -> Self {
         match definition.source {
             Source::Bundled => Self::Bundled,
-            Source::Custom(_) => Self::Custom(CustomDefinition {
-                digest: digest_of(definition.text()),
-                text: Some(definition.text().into()),
-            }),
+            Source::Custom(_) => {
+                let text = definition.text();
+                Self::Custom(CustomDefinition {
+                    digest: digest_of(&text),
+                    text: Some(text.into()),
+                })
+            }
         }
     }
 }

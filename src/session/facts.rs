@@ -208,11 +208,11 @@ impl Guards {
     /// The rules of that member's provider which stand, each with its reason.
     fn in_force(&self, member: &Member) -> Vec<(String, String)> {
         let provider = &member.stored.connection.id.provider;
-        let rules = member.service.rules.guards().iter();
-        let named = rules.map(|rule| ([provider.as_str(), "/", &rule.name].concat(), rule));
+        let rules = member.service.rules.guard_reasons();
+        let named = rules.map(|(name, reason)| ([provider.as_str(), "/", name].concat(), reason));
         let standing = named.filter(|(name, _)| !self.lifted.contains(name));
         standing
-            .map(|(name, rule)| (name, rule.reason.clone()))
+            .map(|(name, reason)| (name, reason.to_owned()))
             .collect()
     }
 }

@@ -3,8 +3,9 @@
 
 use super::rules::{body_fields, hosts, methods};
 use crate::error::DefinitionError;
+use crate::json::Json;
 use crate::path_pattern::PathPattern;
-use crate::reader::{Fields, Text};
+use crate::reader::{Fields, Path, Scrutiny, Text};
 use crate::rules::{GraphqlEndpoint, GraphqlNames, GuardRule, SentNames, ServerReading};
 use crate::shape;
 
@@ -73,6 +74,35 @@ pub(super) fn guards(
         entry.warn_of_unknown(warnings);
     }
     Ok(guards)
+}
+
+/// The rules of a bundled definition, from the JSON of their list. The tests parse all of them, so
+/// none is wrong. If one were, everything would be denied: without its rules, a service would be
+/// open to what they deny.
+pub(super) fn bundled(rules: &'static str) -> Vec<GuardRule> {
+    let parse = |list| {
+        let object = Json::Object(vec![("guard".into(), list)]);
+        let mut fields = Fields::of(Path::Top(Scrutiny::Bundled), &object)?;
+        guards(&mut fields, true, &mut Vec::new())
+    };
+    let parsed = match serde_json::from_str(rules) {
+        Ok(list) => parse(list).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    parsed.unwrap_or_else(|error| vec![unreadable(&error)])
+}
+
+/// The rule that stands for rules which cannot be read.
+fn unreadable(error: &str) -> GuardRule {
+    GuardRule {
+        name: "unreadable".to_owned(),
+        reason: format!("the guard rules of this provider cannot be read: {error}"),
+        methods: Vec::new(),
+        hosts: Vec::new(),
+        sends: None,
+        graphql: None,
+        pattern: PathPattern::any(),
+    }
 }
 
 /// A condition of rules by path. In another rule it would look as if it narrowed something.
@@ -174,5 +204,29 @@ fn guard_name(text: &str) -> Result<String, &'static str> {
         Ok(text.to_owned())
     } else {
         Err("a rule's name has lower-case letters, digits and `-` only")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bundled_rules_that_cannot_be_read_deny_everything() {
+        for wrong in ["", "[", "{}", r#"[{"name": "x"}]"#] {
+            let rules = bundled(wrong);
+            let [rule] = rules.as_slice() else {
+                panic!("{wrong}: {rules:?}");
+            };
+            assert!(
+                rule.pattern.matches("/any/path") && rule.is_by_path(),
+                "{wrong}"
+            );
+            assert!(rule.methods.is_empty() && rule.hosts.is_empty(), "{wrong}");
+        }
+        assert_eq!(
+            bundled(r#"[{"name": "x", "path": "/x", "reason": "why"}]"#)[0].name,
+            "x"
+        );
     }
 }

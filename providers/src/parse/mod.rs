@@ -20,6 +20,7 @@ mod rules;
 mod scope_for;
 
 use crate::base_url::BaseUrl;
+use crate::bundled::BundledGuards;
 use crate::endpoint::Endpoint;
 use crate::error::DefinitionError;
 use crate::field::Param;
@@ -27,7 +28,7 @@ use crate::git_section::GitSection;
 use crate::json::Json;
 use crate::provider::{Auth, Provider};
 use crate::reader::{Fields, Path, Scrutiny};
-use crate::rules::{CommonRules, SharedRules};
+use crate::rules::{CommonRules, Guards, LaterGuards, SharedRules};
 use crate::shape::Shape;
 
 /// The only schema version.
@@ -56,11 +57,22 @@ pub(crate) fn params(
     Ok((params, warnings))
 }
 
+/// Guard rules of a bundled definition, to be parsed when they are needed.
+pub(crate) fn later_guards(bundled: BundledGuards) -> LaterGuards {
+    LaterGuards {
+        rules: bundled.rules,
+        lines: bundled.lines,
+        parse: guard::bundled,
+    }
+}
+
 /// Parses the rest of a definition, with its `params`; the warnings are as those of [`params`].
+/// Guard rules that are to be parsed `later` are not in `json`.
 pub(crate) fn provider(
     json: &Json<'_>,
     params: Vec<Param>,
     scrutiny: Scrutiny,
+    later: Option<LaterGuards>,
 ) -> Result<(Provider, Vec<String>), DefinitionError> {
     let mut warnings = Vec::new();
     let mut fields = opened(json, scrutiny)?;
@@ -72,7 +84,8 @@ pub(crate) fn provider(
     let base_url = parsed.base_url.or(top_base_url);
     let flow = flow::flow(&mut fields, &mut parsed.auth, &mut warnings)?;
     let mints = mints::mints(&mut fields, (&placeholder, &parsed.auth), &mut warnings)?;
-    let (git, rules) = rules(&mut fields, parsed.default_shape, &names, &mut warnings)?;
+    let credential = (parsed.default_shape, names.as_slice());
+    let (git, rules) = rules(&mut fields, credential, later, &mut warnings)?;
     let rules = SharedRules::new(rules.with_mints(mints));
     let api_urls = api_url::api_urls(&mut fields, base_url.as_ref(), &parsed.auth)?;
     let addresses = addresses::addresses(
@@ -156,15 +169,22 @@ fn schema_version(fields: &mut Fields<'_>) -> Result<(), DefinitionError> {
 /// `git`, and all rules. The one for git's requests comes before the others.
 fn rules(
     fields: &mut Fields<'_>,
-    default: Shape,
-    names: &[String],
+    (default, names): (Shape, &[String]),
+    later: Option<LaterGuards>,
     warnings: &mut Vec<String>,
 ) -> Result<(Option<GitSection>, CommonRules), DefinitionError> {
     let (git, of_git) = git::git(fields, names, warnings)?;
     let inject = rules::inject(fields, default, names, warnings)?;
     let inject = of_git.into_iter().chain(inject).collect();
     let reading = guard::reading(fields, warnings)?;
-    let guards = guard::guards(fields, !reading.graphql.is_empty(), warnings)?;
+    let guards = match later {
+        Some(later) => Guards::later(later),
+        None => Guards::of(guard::guards(
+            fields,
+            !reading.graphql.is_empty(),
+            warnings,
+        )?),
+    };
     let carriers = rules::carriers(fields, warnings)?;
     let headers = rules::headers(fields)?;
     let rules = CommonRules::new(inject, guards, &carriers, headers);

@@ -1,12 +1,10 @@
 //! The rules that do not depend on the base URL. They are made once and used for each request.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
-use super::{Carriers, GraphqlEndpoint, GuardRule, Injection, Rules};
+use super::{Carriers, GraphqlEndpoint, GuardRule, Guards, Injection, Rules};
 use crate::condition::Condition;
 use crate::error::DefinitionError;
-use crate::landmarks::Landmarks;
 use crate::path_pattern::PathPattern;
 use crate::secret_shape::SecretShape;
 use crate::shape::Shape;
@@ -41,55 +39,16 @@ impl InjectEntry {
     }
 }
 
-/// The guard rules that apply to one method.
-#[derive(Debug, Default)]
-pub(super) struct MethodGuards {
-    /// Made by the first request: most methods of most services are never used in a run.
-    landmarks: OnceLock<Landmarks>,
-    pub(super) indices: Vec<usize>,
-}
-
-impl MethodGuards {
-    /// Selects from all `guards`. `None` as `method` means any method that no rule names.
-    fn new(guards: &[GuardRule], method: Option<&str>) -> Self {
-        let applies = |rule: &GuardRule| {
-            let names = |known: &String| method.is_some_and(|method| method == known);
-            rule.is_by_path() && (rule.methods.is_empty() || rule.methods.iter().any(names))
-        };
-        let rules = guards.iter().enumerate().filter(|(_, rule)| applies(rule));
-        Self {
-            landmarks: OnceLock::new(),
-            indices: rules.map(|(index, _)| index).collect(),
-        }
-    }
-
-    /// Where the rules are, in all `guards`.
-    pub(super) fn landmarks(&self, guards: &[GuardRule]) -> &Landmarks {
-        self.landmarks.get_or_init(|| {
-            let rules = self.indices.iter().filter_map(|index| guards.get(*index));
-            let patterns = rules.map(|rule| &rule.pattern);
-            Landmarks::of_patterns(
-                patterns.map(|pattern| (pattern.literal_segments().collect(), pattern.tail())),
-            )
-        })
-    }
-}
-
 /// The part of a provider's rules that is the same at every base URL.
 #[derive(Debug, Default)]
 pub(crate) struct CommonRules {
     pub(super) shapes: Vec<Shape>,
     pub(super) inject: Vec<InjectRule>,
-    pub(super) guards: Vec<GuardRule>,
-    /// The rules for each method that a guard names, and those for all other methods, so that a
-    /// request needs only one look-up.
-    guards_by_method: Vec<(String, MethodGuards)>,
-    guards_of_others: MethodGuards,
+    pub(super) guards: Guards,
     pub(super) carriers: Carriers,
     pub(super) headers: Vec<(String, String)>,
     pub(super) graphql: Vec<GraphqlEndpoint>,
     pub(super) mints: Vec<SecretShape>,
-    pub(super) denies_other_methods: bool,
     pub(super) method_field: Option<String>,
 }
 
@@ -103,16 +62,10 @@ pub(crate) struct ServerReading {
 }
 
 impl CommonRules {
-    pub(super) fn guards_for(&self, method: &str) -> &MethodGuards {
-        let mut named = self.guards_by_method.iter();
-        let named = named.find(|(known, _)| known.eq_ignore_ascii_case(method));
-        named.map_or(&self.guards_of_others, |(_, rules)| rules)
-    }
-
     /// Builds the rules from the checked parts of the definition.
     pub(crate) fn new(
         inject: Vec<InjectEntry>,
-        guards: Vec<GuardRule>,
+        guards: Guards,
         carriers: &Carriers,
         headers: Vec<(String, String)>,
     ) -> Self {
@@ -138,21 +91,10 @@ impl CommonRules {
                 shapes.push(shape);
             }
         }
-        let named: BTreeSet<_> = guards.iter().flat_map(|rule| &rule.methods).collect();
-        let named = named.into_iter();
-        let goes_around = |rule: &GuardRule| {
-            let is_post = |method: &String| method == "POST";
-            rule.is_by_path() && !rule.methods.is_empty() && !rule.methods.iter().any(is_post)
-        };
         Self {
-            denies_other_methods: guards.iter().any(goes_around),
             carriers: carriers.including(&shapes),
             shapes,
             inject: numbered,
-            guards_by_method: named
-                .map(|method| (method.clone(), MethodGuards::new(&guards, Some(method))))
-                .collect(),
-            guards_of_others: MethodGuards::new(&guards, None),
             guards,
             headers,
             graphql: Vec::new(),
@@ -199,13 +141,13 @@ impl SharedRules {
 
     /// All guard rules.
     pub(crate) fn guards(&self) -> &[GuardRule] {
-        &self.common.guards
+        self.common.guards.rules()
     }
 
     /// These rules with the guards of `others` added, and the names of the added guards. `None` if
     /// there are none to add.
     pub(crate) fn with_guards_of(&self, others: &Self) -> Option<(Self, Vec<String>)> {
-        let own = &self.common.guards;
+        let own = self.guards();
         let is_known = |rule: &&GuardRule| {
             own.iter().any(|known| {
                 known.methods == rule.methods
@@ -215,12 +157,8 @@ impl SharedRules {
                     && known.sends == rule.sends
             })
         };
-        let added: Vec<_> = others
-            .common
-            .guards
-            .iter()
-            .filter(|rule| !is_known(rule))
-            .collect();
+        let theirs = others.guards().iter();
+        let added: Vec<_> = theirs.filter(|rule| !is_known(rule)).collect();
         if added.is_empty() {
             return None;
         }
@@ -248,7 +186,7 @@ impl SharedRules {
             .graphql
             .extend(endpoints.filter(|one| !self.common.graphql.contains(one)));
         reading.method_field = reading.method_field.or(theirs.method_field);
-        let common = CommonRules::new(inject, guards, &self.common.carriers, headers);
+        let common = CommonRules::new(inject, Guards::of(guards), &self.common.carriers, headers);
         let common = common.at_server(reading);
         let mints = self.common.mints.clone();
         Some((Self::new(common.with_mints(mints)), names))

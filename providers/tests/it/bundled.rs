@@ -1,11 +1,13 @@
 //! What holds for every definition that comes with authsome.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use authsome_providers::{
     Auth, Catalog, Checked, Definition, ExportField, Flow, HostPattern, PLACEHOLDER, Provider,
-    Scheme, Source,
+    Scheme, Service, Source,
 };
 
 fn all() -> Vec<Definition> {
@@ -45,11 +47,51 @@ fn each_is_valid_and_has_only_known_fields() {
 #[test]
 fn each_is_valid_as_a_custom_one_of_which_everything_is_checked() {
     for definition in all() {
-        let full = Definition::parse(definition.text(), Source::Bundled);
-        let full = full.unwrap_or_else(|error| panic!("{}: {error}", definition.provider.id));
+        let full = full(&definition);
         assert_eq!(full.warnings, [""; 0], "{}", full.provider.id);
         placed(&full);
     }
+}
+
+/// What the definition's file says, of which nothing was taken out.
+fn full(definition: &Definition) -> Definition {
+    let name = format!("bundled/{}.json", definition.provider.id);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    let full = Definition::parse(&fs::read_to_string(file).unwrap(), Source::Bundled);
+    full.unwrap_or_else(|error| panic!("{}: {error}", definition.provider.id))
+}
+
+/// The service at its own address, or at an example of one.
+fn service(provider: &Provider) -> Service {
+    let base = "https://acme.example.com".parse().unwrap();
+    let service = provider.at(None).or_else(|_| provider.at(Some(&base)));
+    service.unwrap_or_else(|error| panic!("{}: {error}", provider.id))
+}
+
+#[test]
+fn guard_rules_that_are_parsed_later_are_the_same() {
+    let mut rules = 0;
+    for definition in all() {
+        let (id, full) = (&definition.provider.id, full(&definition));
+        let [later, whole] = [&definition, &full].map(|definition| service(&placed(definition)));
+        // Before the rules are asked for.
+        let told: BTreeMap<_, _> = later.rules.guard_reasons().collect();
+        let expected: BTreeMap<_, _> = whole.rules.guard_reasons().collect();
+        assert_eq!(told, expected, "{id}");
+        assert_eq!(later.rules.guards(), whole.rules.guards(), "{id}");
+        assert_eq!(
+            definition.json().to_string(),
+            full.json().to_string(),
+            "{id}"
+        );
+        assert_eq!(
+            later.rules.denies_other_methods(),
+            whole.rules.denies_other_methods(),
+            "{id}"
+        );
+        rules += whole.rules.guards().len();
+    }
+    assert!(rules > 1000, "{rules}");
 }
 
 #[test]
@@ -101,10 +143,7 @@ fn own_hosts(pattern: &HostPattern) -> Vec<String> {
 fn no_host_that_only_looks_like_one_is_taken() {
     for definition in all() {
         let provider = placed(&definition);
-        let base = "https://self-hosted.test".parse().unwrap();
-        let service = provider.at(None).or_else(|_| provider.at(Some(&base)));
-        let service = service.unwrap_or_else(|error| panic!("{}: {error}", provider.id));
-        for route in &service.routes {
+        for route in &service(&provider).routes {
             assert_eq!(route.scheme, Scheme::Https, "{}: {route}", provider.id);
             for host in own_hosts(&route.host) {
                 for other in similar_hosts(&host) {
