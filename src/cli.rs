@@ -32,7 +32,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use args::{Arguments, Command};
+use args::{Arguments, Command, plain_run};
 use context::Context;
 use failure::{Exit, Failure};
 use printer::Printer;
@@ -75,7 +75,8 @@ pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     private_memory::enter(&program, &arguments, context::wants_readable_memory());
     let mut arguments: Vec<_> = std::iter::once(program).chain(arguments).collect();
     habits::translate(&mut arguments);
-    match Arguments::try_parse_from(&arguments) {
+    let parsed = plain_run(&arguments).map_or_else(|| Arguments::try_parse_from(&arguments), Ok);
+    match parsed {
         Ok(parsed) => run(parsed),
         Err(error) => usage(&error, &arguments),
     }

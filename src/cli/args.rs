@@ -4,6 +4,7 @@ mod ask;
 mod login;
 mod login_target;
 mod named;
+mod plain_run;
 mod policy;
 mod policy_command;
 mod proxy;
@@ -28,6 +29,7 @@ pub(super) use self::ask::{Ask, AskWhat};
 pub(super) use self::login::{Login, Pair};
 pub(super) use self::login_target::{LoginTarget, address};
 pub(super) use self::named::{Named, Revoke, Target};
+pub(super) use self::plain_run::plain_run;
 pub(super) use self::policy::{JoinArgument, PolicyArgument, PolicyFlags, ScrubArgument};
 pub(super) use self::policy_command::{Policy, PolicyCheck, PolicySuggest};
 pub(super) use self::proxy::{ContainerEngine, EnvFormat, Proxy};
@@ -48,7 +50,7 @@ pub(super) struct Arguments {
 }
 
 /// Flags of every command.
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Clone, Copy, Debug, Default, Args)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is one flag of the command line"

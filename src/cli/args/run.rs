@@ -31,7 +31,7 @@ Exit codes:
   128+N  signal N ended the command
   Any other is the command's own.";
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(in crate::cli) struct Run {
     #[command(flatten)]
     pub(in crate::cli) session: SessionFlags,
