@@ -78,7 +78,7 @@ impl Child {
         command: &OsStr,
         arguments: &[OsString],
         environment: &Environment,
-        starter: Starter,
+        mut starter: Starter,
     ) -> Result<Self, ChildError> {
         let words = [
             OsString::from(EXEC_ARGUMENT),
@@ -86,7 +86,7 @@ impl Child {
             starter.ulimits.to_argument(),
         ];
         let command = (command, arguments);
-        let ahead = starter.ahead.filter(Ahead::is_only_child);
+        let ahead = starter.take_ahead().filter(Ahead::is_only_child);
         let orphans = adopt_orphans(ahead.is_some());
         Self::watched(orphans, || {
             let errand = || Errand::new(command, environment);

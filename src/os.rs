@@ -14,6 +14,7 @@ pub mod private_socket;
 pub mod process_tree;
 pub mod program_path;
 pub mod run_dir;
+pub mod second_thread;
 pub mod socket_owner;
 pub mod terminal;
 pub mod ulimits;

@@ -22,6 +22,7 @@ pub use self::client_certificate::{
 use self::own::OwnCertificates;
 pub use self::trouble::{TlsRemedy, TlsTrouble, rustls_error};
 use crate::clock::Timestamp;
+use crate::os::second_thread::SecondThread;
 
 /// OpenSSL's default directory of roots, or a link to it: on Debian and SUSE, Debian's
 /// `OPENSSLDIR`, on Fedora.
@@ -99,6 +100,15 @@ impl Trust {
     /// takes as long as the rest of a session's start. They are needed for the session's files and,
     /// in a verifier's form, for its first connection to a provider.
     pub fn read_ahead(self: &Arc<Self>) -> ReadAhead {
+        self.read_by(|read| thread::Builder::new().spawn(read).is_ok())
+    }
+
+    /// The same on that thread.
+    pub(crate) fn read_ahead_on(self: &Arc<Self>, thread: &SecondThread) -> ReadAhead {
+        self.read_by(|read| thread.give(read))
+    }
+
+    fn read_by(self: &Arc<Self>, give: impl FnOnce(Box<dyn FnOnce() + Send>) -> bool) -> ReadAhead {
         let trust = Arc::clone(self);
         let (sender, bundle) = mpsc::channel();
         let read = move || {
@@ -113,10 +123,9 @@ impl Trust {
                 let _ = trust.adopt(&roots); // that connection reports unusable roots
             }
         };
-        let reader = thread::Builder::new().spawn(read);
         ReadAhead {
             trust: Arc::clone(self),
-            bundle: reader.is_ok().then_some(bundle),
+            bundle: give(Box::new(read)).then_some(bundle),
         }
     }
 

@@ -23,6 +23,7 @@ use crate::cli::waits::stop_telling;
 use crate::credential::ConnectionId;
 use crate::env::env_vars::MASTER_KEY_FILE;
 use crate::hand_back::OnRotate;
+use crate::os::second_thread::SecondThread;
 use crate::proxy::{Policy, PolicyLayer, ScrubExtent};
 use crate::session::{
     Join, Notice, Options, Parent, Park, PolicyOptions, Session, SessionPlan, Settings, UserData,
@@ -36,10 +37,11 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     // It starts beside what follows, but not while a descriptor is open that the key is read from,
     // which it would hand to the command.
     let is_early = parent.variable(MASTER_KEY_FILE).is_none();
-    let early = is_early.then(|| isolation.starter(ulimits));
-    let roots = parent.trust().read_ahead(); // in parallel with opening the vault
+    let second = SecondThread::start();
+    let early = is_early.then(|| isolation.starter(ulimits, &second));
+    let roots = parent.trust().read_ahead_on(&second); // in parallel with opening the vault
     let data = Context::user_data_or_copy(&parent, arguments.session.offline_ok)?;
-    let starter = early.unwrap_or_else(|| isolation.starter(ulimits));
+    let starter = early.unwrap_or_else(|| isolation.starter(ulimits, &second));
     let held = HeldNotices::new(printer);
     let notify = |notice| held.notify(notice);
     let command = std::mem::take(&mut arguments.command);

@@ -8,12 +8,15 @@ use crate::kit::run::{finish, run};
 
 /// git as authsome asks it for its configuration: meanwhile the helper waits.
 const GIT: &str = r#"#!/bin/sh
-for child in $(cat /proc/$PPID/task/$PPID/children); do
-    if tr '\0' ' ' </proc/$child/cmdline | grep -q ' __exec '; then
-        echo "$child" >"$SEEN"
-        cat /proc/$child/environ >>"$SEEN"
-        [ -z "$KILL" ] || kill -KILL "$child"
-    fi
+until [ -e "$SEEN" ]; do
+    for child in $(cat /proc/$PPID/task/*/children); do
+        if tr '\0' ' ' </proc/$child/cmdline | grep -q ' __exec '; then
+            cat /proc/$child/environ >"$SEEN.new"
+            echo "$child" >>"$SEEN.new"
+            [ -z "$KILL" ] || kill -KILL "$child"
+            mv "$SEEN.new" "$SEEN"
+        fi
+    done
 done
 "#;
 

@@ -1,6 +1,7 @@
 //! Signals reach the child once, and end the run as they end the child.
 
-use std::fs;
+use std::fs::{self, DirEntry};
+use std::io;
 use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
@@ -210,9 +211,18 @@ fn a_killed_authsome_leaves_no_child_and_the_next_run_tidies_up() {
 fn wait_for_stopped_child(running: &Running) -> Pid {
     let pid = running.child.id();
     let read = |path: String| fs::read_to_string(path).unwrap_or_default();
+    let children_of_threads = || {
+        let threads = fs::read_dir(format!("/proc/{pid}/task"))
+            .into_iter()
+            .flatten();
+        let children = |thread: io::Result<DirEntry>| {
+            fs::read_to_string(thread.ok()?.path().join("children")).ok()
+        };
+        threads.filter_map(children).collect::<String>()
+    };
     let mut child: Option<i32> = None;
     until("the child's stop", || {
-        let children = read(format!("/proc/{pid}/task/{pid}/children"));
+        let children = children_of_threads();
         let first = children.split_whitespace().next();
         child = first.and_then(|child| child.parse().ok());
         child.is_some_and(|child| read(format!("/proc/{child}/status")).contains("State:\tT"))

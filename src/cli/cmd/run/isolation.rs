@@ -7,6 +7,7 @@ use crate::cli::args::{IsolateArgument, IsolationFlags};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::printer::Printer;
 use crate::isolate::User;
+use crate::os::second_thread::SecondThread;
 use crate::os::ulimits::Ulimits;
 use crate::os::user_name::{ids_of, is_root};
 use crate::session::{IsolatedSpawnError, Isolation, Options, Session};
@@ -34,9 +35,9 @@ impl How {
 
     /// What the command is started with. An isolated one has another helper, which is not started
     /// before the session is.
-    pub(super) fn starter(&self, ulimits: Ulimits) -> Starter {
+    pub(super) fn starter(&self, ulimits: Ulimits, thread: &SecondThread) -> Starter {
         match self.0 {
-            None => Starter::ahead(ulimits),
+            None => Starter::ahead(ulimits, thread),
             Some(_) => ulimits.into(),
         }
     }
