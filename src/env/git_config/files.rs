@@ -75,19 +75,32 @@ fn is_usual(git: &Path) -> bool {
 /// Whether a variable may contain settings, or lead to other files (git(1), "ENVIRONMENT
 /// VARIABLES").
 fn may_add_settings(name: &OsStr) -> bool {
-    const HARMLESS: [&[u8]; 8] = [
+    const HARMLESS: [&[u8]; 12] = [
+        b"GIT_ADVICE",
         b"GIT_ASKPASS",
         b"GIT_CONFIG_NOSYSTEM",
         b"GIT_EDITOR",
+        b"GIT_HTTP_USER_AGENT",
+        b"GIT_MERGE_AUTOEDIT",
+        b"GIT_OPTIONAL_LOCKS",
         b"GIT_PAGER",
         b"GIT_SEQUENCE_EDITOR",
         b"GIT_SSH",
         b"GIT_SSH_COMMAND",
         b"GIT_TERMINAL_PROMPT",
     ];
+    const HARMLESS_BEGINNINGS: [&[u8]; 6] = [
+        b"GIT_AUTHOR_",
+        b"GIT_COMMITTER_",
+        b"GIT_HTTP_LOW_SPEED_",
+        b"GIT_LFS_",
+        b"GIT_SSL_", // of the connection
+        b"GIT_TRACE",
+    ];
     let name = name.as_encoded_bytes();
-    let is_a_persons = name.starts_with(b"GIT_AUTHOR_") || name.starts_with(b"GIT_COMMITTER_");
-    name.starts_with(b"GIT_") && !is_a_persons && !HARMLESS.contains(&name)
+    let mut beginnings = HARMLESS_BEGINNINGS.iter();
+    let is_harmless = HARMLESS.contains(&name) || beginnings.any(|begin| name.starts_with(begin));
+    name.starts_with(b"GIT_") && !is_harmless
 }
 
 /// The configuration of the repository in that directory: none if there is no repository. `None`
@@ -255,7 +268,11 @@ mod tests {
     #[test]
     fn files_elsewhere_are_left_to_git() {
         let place = Place::new();
-        let harmless = [("GIT_AUTHOR_NAME", "Ada"), ("GIT_PAGER", "cat")];
+        let harmless = [
+            ("GIT_AUTHOR_NAME", "Ada"),
+            ("GIT_PAGER", "cat"),
+            ("GIT_SSL_CAINFO", "/etc/ssl/certs/ca-certificates.crt"),
+        ];
         assert_eq!(place.names_nothing(&harmless), IS_LINUX);
         for name in ["GIT_DIR", "GIT_CONFIG_COUNT", "GIT_CONFIG_GLOBAL", "GIT_X"] {
             assert!(!place.names_nothing(&[(name, "1")]), "{name}");
