@@ -1,4 +1,4 @@
-//! A thread beside the first one, which lives as long as the process.
+//! A thread beside the first one, for the start of a run.
 //!
 //! What the start of a run does beside its own work goes to it, in turn. It is one thread, and is
 //! waited for when it starts, because of the kernel's scheduler: a new thread stays behind the one
@@ -6,46 +6,81 @@
 //! woken is given an idle one.
 
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::mpsc;
-use std::thread;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// How long its end is waited for, which nothing depends on.
+const END_WAIT: Duration = Duration::from_millis(50);
 
 type Work = Box<dyn FnOnce() + Send>;
 
 /// A thread that does what it is given, in turn.
+///
+/// It ends with this value, and so does a process that it has started and that asks for it: the
+/// kernel's parent-death signal (`PR_SET_PDEATHSIG`, prctl(2)) is that of the thread.
 #[derive(Debug)]
 pub struct SecondThread {
     /// `None` if it could not be started.
-    work: Option<mpsc::Sender<Work>>,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    work: mpsc::Sender<Work>,
+    /// Disconnected when it ends.
+    ended: mpsc::Receiver<()>,
+    thread: JoinHandle<()>,
 }
 
 impl SecondThread {
     /// Starts it.
     pub fn start() -> Self {
-        let (sender, given) = mpsc::channel::<Work>();
+        let (work, given) = mpsc::channel::<Work>();
         let (running, runs) = mpsc::sync_channel(0);
+        let (ending, ended) = mpsc::channel();
         let serve = move || {
+            let _ending = ending; // dropped last
             let _ = running.send(()); // it is waited for below
             for work in given {
                 // Rust has printed what is wrong, and whoever waits for it sees that nothing comes.
                 let _ = panic::catch_unwind(AssertUnwindSafe(work));
             }
-            // It may have started a process that is told to end when this thread does
-            // (`PR_SET_PDEATHSIG`, prctl(2)).
-            loop {
-                thread::park();
-            }
         };
         let started = thread::Builder::new().name("second".to_owned());
-        let is_running = started.spawn(serve).is_ok_and(|_| runs.recv().is_ok());
+        let thread = started.spawn(serve).ok().filter(|_| runs.recv().is_ok());
         Self {
-            work: is_running.then_some(sender),
+            running: thread.map(|thread| Running {
+                work,
+                ended,
+                thread,
+            }),
         }
     }
 
     /// Lets it do that. Whether there is such a thread.
     pub fn give(&self, work: impl FnOnce() + Send + 'static) -> bool {
-        let given = self.work.as_ref().map(|sender| sender.send(Box::new(work)));
-        given.is_some_and(|given| given.is_ok())
+        let running = self.running.as_ref();
+        running.is_some_and(|running| running.work.send(Box::new(work)).is_ok())
+    }
+}
+
+impl Drop for SecondThread {
+    /// Waits for its end, unless it still has something to do: whoever waits for a process whose
+    /// threads end one after the other may do so until the next tick of the scheduler.
+    fn drop(&mut self) {
+        let Some(Running {
+            work,
+            ended,
+            thread,
+        }) = self.running.take()
+        else {
+            return;
+        };
+        drop(work);
+        if ended.recv_timeout(END_WAIT) == Err(RecvTimeoutError::Disconnected) {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -71,5 +106,16 @@ mod tests {
             [0, 1, 2]
         );
         assert!(done.iter().all(|(_, thread)| *thread == done[0].1));
+    }
+
+    #[test]
+    fn what_does_not_end_is_not_waited_for() {
+        let second = SecondThread::start();
+        let (release, released) = mpsc::channel::<()>();
+        let (sender, done) = mpsc::channel();
+        assert!(second.give(move || sender.send(released.recv().is_ok()).unwrap()));
+        drop(second);
+        release.send(()).unwrap();
+        assert_eq!(done.recv(), Ok(true));
     }
 }
