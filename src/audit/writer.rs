@@ -158,6 +158,14 @@ impl Audit {
         }
     }
 
+    /// Lets the writer write what is still queued, and end. Nothing that comes later is written.
+    pub fn begin_finish(&self) {
+        if self.writer.get().is_some() {
+            self.queue.lock().stop = true;
+            self.queue.changed.notify_one();
+        }
+    }
+
     /// Writes what is still queued, and ends the feeds. Returns a message if the log is incomplete.
     pub fn finish(&self) -> Option<String> {
         let problem = self.finish_writing();
@@ -172,8 +180,7 @@ impl Audit {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()?;
-        self.queue.lock().stop = true;
-        self.queue.changed.notify_one();
+        self.begin_finish();
         let problem = match thread.join() {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error.to_string()),

@@ -8,6 +8,7 @@ pub(super) mod require;
 
 use std::convert::Infallible;
 use std::io::{IsTerminal, stderr};
+use std::sync::Arc;
 
 use self::isolation::How;
 use crate::child::{self, Apart, Ender};
@@ -87,7 +88,10 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
         })
     });
     runtime.shutdown_background();
-    if let Some(problem) = data.audit.finish() {
+    let audit = Arc::clone(&data.audit);
+    audit.begin_finish(); // meanwhile the vault is closed
+    drop(data);
+    if let Some(problem) = audit.finish() {
         printer.warn(&problem);
     }
     code
