@@ -20,6 +20,7 @@ use crate::cli::ask::can_ask;
 use crate::cli::context::{Context, interrupt};
 use crate::cli::failure::Failure;
 use crate::cli::notices::HeldNotices;
+use crate::cli::printer::Printer;
 use crate::cli::waits::stop_telling;
 use crate::credential::ConnectionId;
 use crate::env::env_vars::MASTER_KEY_FILE;
@@ -88,13 +89,18 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
         })
     });
     runtime.shutdown_background();
+    close(data, printer);
+    code
+}
+
+/// Closes the vault and the log.
+fn close(data: Arc<UserData>, printer: &Printer) {
     let audit = Arc::clone(&data.audit);
-    audit.begin_finish(); // meanwhile the vault is closed
+    audit.begin_finish(); // its last lines are written while the vault is closed
     drop(data);
     if let Some(problem) = audit.finish() {
         printer.warn(&problem);
     }
-    code
 }
 
 /// What tells the user of what waits.
