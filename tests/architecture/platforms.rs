@@ -37,6 +37,7 @@ const PLATFORMS: &[(&str, Sides, &str)] = &[
     ),
     ("src/os/process_tree.rs", Sides::TestsOnly, ""),
     ("src/os/process_tree/ancestors.rs", Sides::TestsOnly, ""),
+    ("src/os/second_thread.rs", Sides::Both, ""), // other processors need no question
     (
         "src/os/socket_owner.rs",
         Sides::Both,
