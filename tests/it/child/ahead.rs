@@ -13,7 +13,10 @@ until [ -e "$SEEN" ]; do
         if tr '\0' ' ' </proc/$child/cmdline | grep -q ' __exec '; then
             cat /proc/$child/environ >"$SEEN.new"
             echo "$child" >>"$SEEN.new"
-            [ -z "$KILL" ] || kill -KILL "$child"
+            if [ "$KILL" ]; then
+                kill -KILL "$child"
+                until grep -q '^State:.Z' /proc/$child/status; do :; done
+            fi
             mv "$SEEN.new" "$SEEN"
         fi
     done
