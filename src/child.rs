@@ -72,8 +72,8 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts the command. Must be called on a thread that lives as long as the process: the kernel
-    /// sends the parent-death signal when the thread that forked the child ends.
+    /// Starts the command. Must be called on a thread that outlives it: the kernel sends the
+    /// parent-death signal when the thread that forked the child ends.
     pub fn spawn(
         command: &OsStr,
         arguments: &[OsString],

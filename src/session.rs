@@ -203,8 +203,8 @@ impl Session {
     }
 
     /// Starts a command in that environment. Where the kernel shows the process tree (Linux), its
-    /// processes need no password at the proxy. Must be called on a thread that lives as long as
-    /// the process, as [`Child::spawn`] says, and in a program that calls
+    /// processes need no password at the proxy. Must be called on a thread that outlives the
+    /// command, as [`Child::spawn`] says, and in a program that calls
     /// [`crate::child::exec_in_place`] where its first argument is the helper's.
     pub fn spawn(
         &self,

@@ -158,7 +158,7 @@ impl Audit {
         }
     }
 
-    /// Lets the writer write what is still queued, and end. Nothing that comes later is written.
+    /// Lets the writer write what is still queued, and end. What comes later may not be written.
     pub fn begin_finish(&self) {
         if self.writer.get().is_some() {
             self.queue.lock().stop = true;

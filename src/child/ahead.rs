@@ -57,8 +57,8 @@ pub(super) struct Ahead {
 }
 
 impl Ahead {
-    /// Starts it. Must be called on a thread that lives as long as the process, as
-    /// [`super::Child::spawn`] says.
+    /// Starts it. Must be called on a thread that outlives the command, as [`super::Child::spawn`]
+    /// says.
     pub(super) fn start(ulimits: Ulimits) -> io::Result<Self> {
         let program = private_memory::own_program().ok_or(io::ErrorKind::NotFound)?;
         let (line, end) = UnixStream::pair()?;

@@ -94,7 +94,7 @@ fn may_add_settings(name: &OsStr) -> bool {
         b"GIT_COMMITTER_",
         b"GIT_HTTP_LOW_SPEED_",
         b"GIT_LFS_",
-        b"GIT_SSL_", // of the connection
+        b"GIT_SSL_",
         b"GIT_TRACE",
     ];
     let name = name.as_encoded_bytes();
