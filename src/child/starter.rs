@@ -22,8 +22,8 @@ impl Starter {
     /// open that the master key is read from: the helper inherits what descriptors there are.
     ///
     /// It is left to `thread`, as whoever starts a process waits until that is executed
-    /// (`CLONE_VFORK`, clone(2)). The command is killed when that thread ends, so `thread` has to be
-    /// kept until the command has ended.
+    /// (`CLONE_VFORK`, clone(2)). The command is killed when that thread ends, so `thread` has to
+    /// be kept until the command has ended.
     pub fn ahead(ulimits: Ulimits, thread: &SecondThread) -> Self {
         let (sender, ahead) = mpsc::channel();
         let is_given = thread.give(move || {
