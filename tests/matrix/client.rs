@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::cell::{By, Cell, ClientKind, Leave, ServerKind, Story};
 use crate::outcome::{End, Got, Outcome, Received};
+use crate::pattern;
 use crate::server::Place;
 use crate::way::Way;
 
@@ -150,6 +151,19 @@ async fn wait(until: impl Fn() -> bool) {
     while !until() && tokio::time::Instant::now() < end {
         tokio::time::sleep(TICK).await;
     }
+}
+
+/// How many bytes of its body a cell's client sends: one that leaves amid its upload keeps the last
+/// piece back, else a fast machine has sent all before the client has seen that it may leave.
+fn to_send(cell: Cell) -> u64 {
+    let kept = match leaving(cell) {
+        Some((
+            Leave::AmidUpload | Leave::AmidUploadUnread | Leave::Answered | Leave::AmidBoth,
+            _,
+        )) => pattern::LONGEST as u64,
+        Some((Leave::Waiting | Leave::WaitingBehindBody | Leave::AmidDownload, _)) | None => 0,
+    };
+    cell.size().saturating_sub(kept)
 }
 
 /// When and how a cell's client leaves.

@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::client::TlsStream;
 
-use super::{CONTINUE, Course, HANG, STALL, Seen, leaving, moment_to_leave};
+use super::{CONTINUE, Course, HANG, STALL, Seen, leaving, moment_to_leave, to_send};
 use crate::cell::{By, Cell, ClientKind, Upload};
 use crate::outcome::Got;
 use crate::pattern;
@@ -103,10 +103,10 @@ async fn upload(
             return Ok(());
         }
     }
-    let (size, chunked) = (cell.size(), is_chunked(cell));
+    let (limit, chunked) = (to_send(cell), is_chunked(cell));
     let mut sent = 0;
-    while sent < size {
-        let length = usize::try_from(size - sent).unwrap_or(usize::MAX);
+    while sent < limit {
+        let length = usize::try_from(limit - sent).unwrap_or(usize::MAX);
         let piece = pattern::piece(sent, length);
         if chunked {
             let mut chunk = format!("{:x}\r\n", piece.len()).into_bytes();
@@ -120,7 +120,10 @@ async fn upload(
         sent += piece.len() as u64;
         course.change(|got| got.sent = sent);
     }
-    if chunked && size > 0 {
+    if sent < cell.size() {
+        std::future::pending::<()>().await; // until it leaves
+    }
+    if chunked && sent > 0 {
         writer.write_all(b"0\r\n\r\n").await?;
         writer.flush().await?;
     }

@@ -10,7 +10,7 @@ use h2::{Reason, SendStream};
 use http::{Method, Request};
 use tokio::sync::watch;
 
-use super::{CONTINUE, Course, HANG, STALL, Seen, all, leaving, moment_to_leave};
+use super::{CONTINUE, Course, HANG, STALL, Seen, all, leaving, moment_to_leave, to_send};
 use crate::cell::{By, Cell, ClientKind, Upload};
 use crate::outcome::Got;
 use crate::pattern;
@@ -147,7 +147,7 @@ async fn upload(
     course: &Course,
     seen: &mut watch::Receiver<Seen>,
 ) -> Result<(), h2::Error> {
-    let size = cell.size();
+    let (size, limit) = (cell.size(), to_send(cell));
     if cell.upload == Upload::Expect {
         let waiting = seen.wait_for(|seen| *seen != Seen::Nothing);
         let waited = tokio::time::timeout(CONTINUE, waiting).await;
@@ -156,13 +156,16 @@ async fn upload(
         }
     }
     let mut sent = 0;
-    while sent < size {
-        let left = usize::try_from(size - sent).unwrap_or(usize::MAX);
+    while sent < limit {
+        let left = usize::try_from(limit - sent).unwrap_or(usize::MAX);
         let room = room(sender, left.min(pattern::LONGEST)).await?;
         let piece = pattern::piece(sent, room.min(left));
         sent += piece.len() as u64;
         sender.send_data(Bytes::from_static(piece), sent == size)?;
         course.change(|got| got.sent = sent);
+    }
+    if sent < size {
+        std::future::pending::<()>().await; // until it leaves
     }
     Ok(())
 }
