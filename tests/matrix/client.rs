@@ -178,7 +178,7 @@ fn leaving(cell: Cell) -> Option<(Leave, By)> {
 const CELL: Duration = Duration::from_mins(1);
 
 /// Nothing has moved in either direction for this long: it hangs.
-const HANG: Duration = Duration::from_secs(4);
+const HANG: Duration = Duration::from_secs(10);
 
 /// The whole response has come, and the upload has not moved for this long: the client goes.
 const STALL: Duration = Duration::from_millis(700);

@@ -210,4 +210,4 @@ fn words(reasons: &[Reason]) -> String {
 }
 
 /// Cells that may be worse the first time, on a machine that is busy.
-const MAX_WORSE_ONCE: usize = 20;
+const MAX_WORSE_ONCE: usize = 10;

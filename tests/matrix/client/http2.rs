@@ -1,5 +1,7 @@
 //! A client of HTTP/2: one connection, one stream or several.
 
+use std::io;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -8,7 +10,10 @@ use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{Reason, SendStream};
 use http::{Method, Request};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::{CONTINUE, Course, HANG, STALL, Seen, all, leaving, moment_to_leave, to_send};
 use crate::cell::{By, Cell, ClientKind, Upload};
@@ -30,11 +35,15 @@ pub(super) async fn requests(place: &Arc<Place>, way: &Way) -> Vec<Got> {
     if is_reset {
         let _ = stream.get_ref().0.set_zero_linger(); // holds for the moment at which it is closed
     }
+    let socket = match same_socket(stream.get_ref().0) {
+        Ok(socket) => socket,
+        Err(error) => return failed(format!("socket: {error}")),
+    };
     let (client, connection) = match h2::client::handshake(stream).await {
         Ok(both) => both,
         Err(error) => return failed(format!("handshake: {error}")),
     };
-    let connection = tokio::spawn(connection);
+    let mut connection = tokio::spawn(connection);
     let request = |index| {
         let (place, client) = (Arc::clone(place), client.clone());
         async move { one(&place, client, index).await }
@@ -45,15 +54,37 @@ pub(super) async fn requests(place: &Arc<Place>, way: &Way) -> Vec<Got> {
         let scene = Arc::clone(&place.scene);
         tokio::spawn(async move {
             scene.finished().await;
-            drop(client);
+            drop((client, socket));
             connection.abort();
         });
+        return got;
+    }
+    drop(client);
+    if leaving(cell).is_none() && got.iter().all(|got| got.has_ended) {
+        let _ = tokio::time::timeout(STALL, end(&mut connection, socket)).await; // nobody may read
     } else {
-        drop(client);
+        drop(socket);
+    }
+    if !connection.is_finished() {
         connection.abort();
         let _ = connection.await; // the socket is closed by now
     }
     got
+}
+
+/// The same socket once more, which is not closed before this is.
+fn same_socket(stream: &TcpStream) -> io::Result<TcpStream> {
+    let socket = stream.as_fd().try_clone_to_owned()?;
+    TcpStream::from_std(socket.into())
+}
+
+/// Ends a connection whose requests are all done: what is queued is sent, then its end, and then
+/// the peer's end is awaited. A socket that is closed before has bytes that nobody reads any more,
+/// and what its kernel has not sent by then is discarded.
+async fn end(connection: &mut JoinHandle<Result<(), h2::Error>>, mut socket: TcpStream) {
+    let _ = connection.await; // how it ended is told by its requests
+    let mut rest = [0; 1024];
+    while matches!(socket.read(&mut rest).await, Ok(read) if read > 0) {}
 }
 
 async fn one(place: &Place, client: SendRequest<Bytes>, index: usize) -> Got {
