@@ -48,13 +48,14 @@ impl Rules {
         if self.is_oauth_endpoint(path) {
             return None;
         }
-        let mut rules = self.common.inject.iter();
-        let matching = rules.find(|rule| {
-            let condition = rule.condition.as_ref();
-            rule.pattern.matches(path)
-                && condition.is_none_or(|condition| condition.holds(host, method, query))
-        });
-        matching.map(|rule| rule.injection)
+        self.common.injection((host, method, path, query), false)
+    }
+
+    /// The same of a `GET` of git's, to which the rule applies that the definition says is git's,
+    /// if there is one: its pattern, mostly an expression that has to be compiled, is not asked.
+    pub fn injection_for_git(&self, host: &str, path: &str, query: &str) -> Option<Injection> {
+        self.common
+            .injection((host, "GET", path, Some(query)), true)
     }
 
     /// All shapes of the rules, without duplicates.

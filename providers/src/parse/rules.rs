@@ -26,6 +26,7 @@ pub(super) fn inject(
             condition: condition(&mut entry)?,
             shape: shape(&mut entry, names)?,
             only_if_sent: only_if_sent(&mut entry)?,
+            is_gits: entry.flag("git", false)?,
         });
         entry.warn_of_unknown(warnings);
     }

@@ -16,6 +16,7 @@ pub(super) struct InjectRule {
     /// `None` for most rules.
     pub(super) condition: Option<Condition>,
     pub(super) injection: Injection,
+    pub(super) is_gits: bool,
 }
 
 /// An entry of `inject`, as it is parsed.
@@ -25,6 +26,8 @@ pub(crate) struct InjectEntry {
     pub(crate) condition: Option<Condition>,
     pub(crate) shape: Shape,
     pub(crate) only_if_sent: bool,
+    /// It is the rule for what git asks for.
+    pub(crate) is_gits: bool,
 }
 
 impl InjectEntry {
@@ -35,6 +38,7 @@ impl InjectEntry {
             condition: None,
             shape,
             only_if_sent: false,
+            is_gits: false,
         }
     }
 }
@@ -77,6 +81,7 @@ impl CommonRules {
                 condition,
                 shape,
                 only_if_sent,
+                is_gits,
             } = entry;
             let known = shapes.iter().position(|known| *known == shape);
             numbered.push(InjectRule {
@@ -86,6 +91,7 @@ impl CommonRules {
                     shape: known.unwrap_or(shapes.len()),
                     only_if_sent,
                 },
+                is_gits,
             });
             if known.is_none() {
                 shapes.push(shape);
@@ -101,6 +107,21 @@ impl CommonRules {
             method_field: None,
             mints: Vec::new(),
         }
+    }
+
+    /// What the first rule that applies says. A request of git's falls under the rule that is
+    /// git's, whatever its path.
+    pub(super) fn injection(
+        &self,
+        (host, method, path, query): (&str, &str, &str, Option<&str>),
+        is_gits: bool,
+    ) -> Option<Injection> {
+        let matching = self.inject.iter().find(|rule| {
+            let condition = rule.condition.as_ref();
+            ((is_gits && rule.is_gits) || rule.pattern.matches(path))
+                && condition.is_none_or(|condition| condition.holds(host, method, query))
+        });
+        matching.map(|rule| rule.injection)
     }
 
     /// The same rules for a server that reads requests like that.
@@ -174,6 +195,7 @@ impl SharedRules {
                 condition: rule.condition.clone(),
                 shape: self.common.shapes.get(rule.injection.shape)?.clone(),
                 only_if_sent: rule.injection.only_if_sent,
+                is_gits: rule.is_gits,
             })
         };
         let inject = self.common.inject.iter().filter_map(shape).collect();

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use authsome_providers::{GitSection, HostPattern, RoutePattern, Scheme, Service, Shape};
+use authsome_providers::{
+    GitSection, HostPattern, Injection, RoutePattern, Scheme, Service, Shape,
+};
 
 use super::ssh::Aliases;
 
@@ -21,6 +23,9 @@ pub struct GitPlace {
 
 /// The port of SSH where a definition names none.
 const SSH: u16 = 22;
+
+/// The query of the first request that git makes at a repository to fetch from it.
+const QUERY: &str = "service=git-upload-pack";
 
 impl GitPlace {
     /// The places of these services, each once. A service whose rules inject nothing into git's
@@ -95,16 +100,16 @@ pub(crate) fn git_shape<'a>(service: &'a Service, route: &RoutePattern) -> Optio
     };
     let rules = &service.rules;
     let root = root(route, service.git.as_ref())?;
-    let shape_of = |below: &str, query| {
+    let shape_of = |below: &str, injection: &dyn Fn(&str) -> Option<Injection>| {
         let path = format!("{root}{below}");
-        let path = service.relative_path(&path).unwrap_or(&path);
-        let found = rules.injection(host, "GET", path, query)?;
+        let found = injection(service.relative_path(&path).unwrap_or(&path))?;
         rules.shapes().get(found.shape)
     };
     let is_basic = |shape: &Shape| matches!(shape, Shape::Basic { .. });
     let has_section = service.git.is_some();
     // A service that takes HTTP Basic for everything has no repositories, unless it says so.
-    let is_forge = has_section || !shape_of("/", None).is_some_and(is_basic);
+    let of_any = |path: &str| rules.injection(host, "GET", path, None);
+    let is_forge = has_section || !shape_of("/", &of_any).is_some_and(is_basic);
     let is_git_host = match service.git.as_ref().and_then(|git| git.host.as_ref()) {
         Some(named) => named.matches(host),
         None => true,
@@ -112,8 +117,8 @@ pub(crate) fn git_shape<'a>(service: &'a Service, route: &RoutePattern) -> Optio
     if route.scheme != Scheme::Https || !is_forge || !is_git_host {
         return None;
     }
-    let query = Some("service=git-upload-pack");
-    let usual = shape_of("/group/project.git/info/refs", query);
+    let of_git = |path: &str| rules.injection_for_git(host, path, QUERY);
+    let usual = shape_of("/group/project.git/info/refs", &of_git);
     // Some have their repositories at paths of another form, but log in one way everywhere.
     let only = || match rules.shapes() {
         [only] if has_section => Some(only),
@@ -226,6 +231,47 @@ mod tests {
         ]);
         let expected = [("https://dev.azure.com".to_owned(), azure)];
         assert_eq!(of_bundled("azure-devops", None), expected);
+    }
+
+    #[test]
+    fn the_rule_that_is_marked_as_gits_is_the_one_for_a_repository() {
+        let paths = [
+            "/group/project.git/info/refs",
+            "/scm/group/project.git/info/refs",
+            "/a/project/_git/repository/info/refs",
+        ];
+        let mut marked = 0;
+        for listed in Catalog::new(None).list() {
+            let definition = listed.definition.unwrap();
+            let is_marked = definition.json()["inject"]
+                .as_array()
+                .is_some_and(|rules| rules.iter().any(|rule| rule["git"] == true));
+            if !is_marked {
+                continue;
+            }
+            marked += 1;
+            let base = "https://git.acme.test".parse().unwrap();
+            let provider = definition.provider;
+            let service = provider
+                .at(provider.needs_address().then_some(&base))
+                .unwrap();
+            let agrees = |route: &RoutePattern, path: &str| {
+                let host = route.host.to_string();
+                let path = service.relative_path(path).unwrap_or(path);
+                let found = service.rules.injection(&host, "GET", path, Some(QUERY));
+                found.is_some() && found == service.rules.injection_for_git(&host, path, QUERY)
+            };
+            let forges = service.routes.iter();
+            let forges = forges.filter(|route| git_shape(&service, route).is_some());
+            let agree = forges.map(|route| paths.iter().any(|path| agrees(route, path)));
+            let agree: Vec<_> = agree.collect();
+            assert!(
+                !agree.is_empty() && agree.iter().all(|agrees| *agrees),
+                "{}",
+                provider.id
+            );
+        }
+        assert!(marked > 10, "{marked}");
     }
 
     #[test]
