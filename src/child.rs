@@ -29,7 +29,7 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Pid, getpgid, getpgrp};
 use tokio::signal::unix::Signal as SignalStream;
 
-use self::ahead::{Ahead, Errand};
+use self::ahead::Errand;
 pub use self::apart::{Apart, ApartChild};
 pub use self::ender::Ender;
 pub use self::error::ChildError;
@@ -86,7 +86,7 @@ impl Child {
             starter.ulimits.to_argument(),
         ];
         let command = (command, arguments);
-        let ahead = starter.take_ahead().filter(Ahead::is_only_child);
+        let ahead = starter.take_ahead();
         let orphans = adopt_orphans(ahead.is_some());
         Self::watched(orphans, || {
             let errand = || Errand::new(command, environment);

@@ -25,7 +25,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::net::UnixStream;
 use std::process::{self, Command};
 
-use nix::unistd::{Pid, dup2_stdin};
+use nix::unistd::dup2_stdin;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
@@ -35,7 +35,6 @@ use super::helper::{EXEC_ARGUMENT, own_id};
 use crate::defence::Defence;
 use crate::env::env_vars::Environment;
 use crate::os::private_memory;
-use crate::os::process_tree::own_children;
 use crate::os::ulimits::Ulimits;
 
 /// The largest message. The kernel buffers as much for a socket, so to send it never waits; and
@@ -77,14 +76,6 @@ impl Ahead {
             process: Some(process),
             line,
         })
-    }
-
-    /// Whether it is the only child of this process. Others would keep the orphans that come to us
-    /// from being known as the command's.
-    pub(super) fn is_only_child(&self) -> bool {
-        let own = self.process.as_ref().map(process::Child::id);
-        let is_own = |child: Pid| u32::try_from(child.as_raw()).ok() == own;
-        own_children().is_some_and(|children| children.into_iter().all(is_own))
     }
 
     /// Makes it the command. `None` if it cannot be told: it has ended, by a signal of the terminal

@@ -10,6 +10,19 @@ pub(super) fn peek(whose: Id, states: WaitPidFlag) -> Result<WaitStatus, Errno> 
     waitid(whose, states | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT)
 }
 
+/// Whether we have no child. Others would keep the orphans that come to us from being known as the
+/// command's.
+#[cfg(target_os = "linux")]
+pub(super) fn is_childless() -> bool {
+    peek(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::__WALL) == Err(Errno::ECHILD)
+}
+
+/// Where no orphans come to us, it changes nothing.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn is_childless() -> bool {
+    false
+}
+
 /// Makes us the subreaper of the command's descendants, so that a daemon that forks twice stays in
 /// the run's process tree. Returns whether all orphans that we adopt are the command's. They may be
 /// others if we had children before, or are the init process of a container.
@@ -18,10 +31,9 @@ pub(super) fn peek(whose: Id, states: WaitPidFlag) -> Result<WaitStatus, Errno> 
 /// comes to us as well (Linux 4.11).
 #[cfg(target_os = "linux")]
 pub(super) fn adopt_orphans(has_helper: bool) -> Orphans {
-    let is_childless = has_helper
-        || peek(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::__WALL) == Err(Errno::ECHILD);
     let is_init = nix::unistd::Pid::this().as_raw() == 1;
-    if is_childless && !is_init && nix::sys::prctl::set_child_subreaper(true).is_ok() {
+    let is_ours = (has_helper || is_childless()) && !is_init;
+    if is_ours && nix::sys::prctl::set_child_subreaper(true).is_ok() {
         Orphans::AreTheCommands
     } else {
         Orphans::AreAnybodys

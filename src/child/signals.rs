@@ -1,11 +1,10 @@
 //! The signals that are watched for the child.
 
-use std::fs;
-
 use nix::sys::signal::Signal;
 use tokio::signal::unix::{Signal as SignalStream, SignalKind, signal};
 
 use super::error::ChildError;
+use crate::os::process_tree::own_status;
 
 /// Signals that are meant for the child, even if only we receive them. Ctrl-Z (SIGTSTP) is among
 /// them: the child decides whether it stops, and what it does before. We stop after it has stopped.
@@ -36,9 +35,8 @@ pub(super) fn watch(kind: Signal) -> Result<SignalStream, ChildError> {
 /// The signals that were ignored when we were started (by `nohup`, or in a background job of a
 /// script). They stay ignored, for us and for the child.
 fn ignored_signals() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+    let mask = own_status::at_first("SigIgn");
+    mask.and_then(|mask| u64::from_str_radix(mask, 16).ok())
         .unwrap_or(0)
 }
 

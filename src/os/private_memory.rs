@@ -32,6 +32,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use crate::defence::Defence;
+use crate::os::process_tree::own_status;
 use crate::os::program_path;
 
 /// This program's own file.
@@ -70,11 +71,7 @@ pub fn own_program() -> Option<PathBuf> {
 
 /// The process that traces this one as its debugger, if any.
 pub fn tracer() -> Option<Tracer> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let pid = status
-        .lines()
-        .find_map(|line| line.strip_prefix("TracerPid:"))?
-        .trim()
+    let pid = own_status::value_in(&own_status::now(), "TracerPid")?
         .parse()
         .ok()?;
     let name = || fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();

@@ -39,11 +39,12 @@
 //! thousand million sockets.
 
 mod ancestors;
+pub mod own_status;
 mod proc;
 mod programs;
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
@@ -54,9 +55,8 @@ use nix::sys::stat::Mode;
 use nix::unistd::Pid;
 
 pub use self::ancestors::{Ancestor, ancestors_named, own_name};
-pub use self::proc::{children_of, own_children};
-use self::proc::{has_only_number, parent_in};
-use self::proc::{is_alive, name_of};
+pub use self::proc::children_of;
+use self::proc::{is_alive, name_of, parent_in};
 pub(super) use self::proc::{parent_of, processes};
 pub use self::programs::programs_of;
 
@@ -105,8 +105,9 @@ impl ProcessTree {
     /// another PID namespace, whose process IDs differ.
     pub fn new(command: Pid, orphans: Orphans) -> Option<Self> {
         let authsome = Pid::this();
-        let status = fs::read_to_string("/proc/self/status").ok()?;
-        has_only_number(&status, authsome).then_some(Self {
+        // One ID for each namespace, from that of `/proc` down to the process's own.
+        let ids = own_status::at_first("NSpid")?;
+        (ids == authsome.to_string()).then_some(Self {
             authsome,
             command,
             orphans,

@@ -7,14 +7,6 @@ use std::os::unix::ffi::OsStringExt;
 
 use nix::unistd::Pid;
 
-/// Whether the process has this ID in the PID namespace of `/proc` and is in no other namespace:
-/// `NSpid` lists one ID for each namespace, down to the process's own.
-pub(super) fn has_only_number(status: &str, pid: Pid) -> bool {
-    let mut lines = status.lines();
-    let numbers = lines.find_map(|line| line.strip_prefix("NSpid:"));
-    numbers.is_some_and(|numbers| numbers.trim() == pid.to_string())
-}
-
 /// A file of a process, whole. `/proc` says of each that it is empty, so `fs::read` would ask for
 /// it in ever larger pieces.
 pub(super) fn read(process: &str, file: &str) -> Option<Vec<u8>> {
@@ -37,21 +29,6 @@ pub fn children_of(parent: Pid) -> Vec<Pid> {
     processes()
         .filter(|pid| parent_of(*pid) == Some(parent))
         .collect()
-}
-
-/// The children of this process, as the kernel lists them for each of its threads, which is quicker
-/// than to look at all processes. A child is listed until it is waited for. `None` where the kernel
-/// has no such list (`CONFIG_PROC_CHILDREN`).
-pub fn own_children() -> Option<Vec<Pid>> {
-    let mut found = Vec::new();
-    for thread in fs::read_dir("/proc/self/task").ok()? {
-        let thread = thread.ok()?.file_name();
-        let children = read("self/task", &format!("{}/children", thread.to_str()?))?;
-        for pid in str::from_utf8(&children).ok()?.split_ascii_whitespace() {
-            found.push(Pid::from_raw(pid.parse().ok()?));
-        }
-    }
-    Some(found)
 }
 
 /// All processes that `/proc` shows.
@@ -95,15 +72,6 @@ fn name_end_in(stat: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn proc_of_another_namespace_is_noticed() {
-        let pid = Pid::from_raw(7);
-        assert!(has_only_number("Pid:\t7\nNSpid:\t7\nNSsid:\t1\n", pid));
-        for other in ["NSpid:\t7\t7\n", "NSpid:\t8\n", "Pid:\t7\n"] {
-            assert!(!has_only_number(other, pid), "{other}");
-        }
-    }
 
     #[test]
     fn a_name_does_not_move_the_parents_field() {
