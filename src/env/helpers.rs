@@ -23,7 +23,7 @@ mod node;
 mod pins;
 
 pub use node::permission as node_permission;
-pub use pins::of as pins;
+pub use pins::ToolSettings;
 
 /// Loaded by Node, Deno and Bun before the program (`NODE_OPTIONS`, `BUN_OPTIONS`).
 const JAVASCRIPT_BOOTSTRAP: &[u8] = include_bytes!("helpers/boot.cjs");
@@ -79,6 +79,8 @@ pub struct Helpers<'a> {
     pub no_proxy: &'a [String],
     /// The parent's environment.
     pub parent: &'a dyn Fn(&str) -> Option<OsString>,
+    /// What settings of their own the user's tools have, where the children are on this machine.
+    pub tools: Option<&'a ToolSettings>,
     /// The parent's CA files whose certificates are already in the bundle.
     pub bundled_files: &'a [&'a Path],
 }
@@ -188,7 +190,8 @@ impl Helpers<'_> {
             // environment file would take quotes at the beginning of a value for their own.
             format!("-javaagent:{directory}/authsome-agent.jar")
         } else if ADMITS_BY_PROCESS {
-            java::proxy_properties(self.parent, self.proxy)
+            let jdk_names_proxy = self.tools.is_some_and(|tools| tools.jdk_names_proxy);
+            java::proxy_properties(self.parent, jdk_names_proxy, self.proxy)
         } else {
             return Ok(self.appended("JAVA_TOOL_OPTIONS", &trust));
         };

@@ -27,7 +27,8 @@ pub struct SecondThread {
 
 #[derive(Debug)]
 struct Running {
-    work: mpsc::Sender<Work>,
+    /// `None` once it shall end.
+    work: Option<mpsc::Sender<Work>>,
     /// Disconnected when it ends.
     ended: mpsc::Receiver<()>,
     thread: JoinHandle<()>,
@@ -52,7 +53,7 @@ impl SecondThread {
         let thread = started.spawn(serve).ok().filter(|_| runs.recv().is_ok());
         Self {
             running: thread.map(|thread| Running {
-                work,
+                work: Some(work),
                 ended,
                 thread,
             }),
@@ -61,8 +62,19 @@ impl SecondThread {
 
     /// Lets it do that. Whether there is such a thread.
     pub fn give(&self, work: impl FnOnce() + Send + 'static) -> bool {
-        let running = self.running.as_ref();
-        running.is_some_and(|running| running.work.send(Box::new(work)).is_ok())
+        let given = self
+            .running
+            .as_ref()
+            .and_then(|running| running.work.as_ref());
+        given.is_some_and(|given| given.send(Box::new(work)).is_ok())
+    }
+
+    /// Lets it end once it has done what it was given, without waiting for that. A process that it
+    /// has started has to have ended by then.
+    pub fn begin_end(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.work = None;
+        }
     }
 }
 
@@ -70,15 +82,10 @@ impl Drop for SecondThread {
     /// Waits for its end, unless it still has something to do: whoever waits for a process whose
     /// threads end one after the other may do so until the next tick of the scheduler.
     fn drop(&mut self) {
-        let Some(Running {
-            work,
-            ended,
-            thread,
-        }) = self.running.take()
-        else {
+        self.begin_end();
+        let Some(Running { ended, thread, .. }) = self.running.take() else {
             return;
         };
-        drop(work);
         if ended.recv_timeout(END_WAIT) == Err(RecvTimeoutError::Disconnected) {
             let _ = thread.join();
         }
@@ -119,6 +126,18 @@ mod tests {
             [0, 1, 2]
         );
         assert!(done.iter().all(|(_, thread)| *thread == done[0].1));
+    }
+
+    #[test]
+    fn it_ends_by_itself_once_it_shall_and_takes_nothing_more() {
+        let mut second = SecondThread::start();
+        let (sender, done) = mpsc::channel();
+        assert!(second.give(move || sender.send("given").unwrap()));
+        second.begin_end();
+        assert_eq!(done.recv(), Ok("given"));
+        let ended = &second.running.as_ref().unwrap().ended;
+        assert_eq!(ended.recv(), Err(mpsc::RecvError));
+        assert!(!second.give(|| ()));
     }
 
     #[test]

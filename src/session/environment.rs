@@ -1,6 +1,5 @@
 //! Writes the session's files and builds the child's complete environment.
 
-use std::ffi::OsStr;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
@@ -16,7 +15,7 @@ use super::scrub::Scrubbed;
 use crate::connection::Credentials;
 use crate::env::env_vars::{Environment, SessionFiles, SessionValues};
 use crate::env::git_config::{self, GitConfiguration, GitSession};
-use crate::env::helpers::{self, ADMITS_BY_PROCESS, Helpers};
+use crate::env::helpers::{ADMITS_BY_PROCESS, Helpers, ToolSettings};
 use crate::net::tls::ReadAhead;
 use crate::os::home::HomeError;
 use crate::os::run_dir::{self, RunDirectory};
@@ -77,16 +76,15 @@ impl EnvironmentBuilder<'_> {
             self.proxy_authority()
         ));
         let remotes = contributions.remotes();
-        let variable = |name: &str| self.parent.variable(name).map(OsStr::to_owned);
         let mut environment = Environment::for_session(&SessionValues {
             proxy: url.expose(),
             no_proxy: &self.direct.join(","),
             files: &files,
             session: self.session.0,
-            pins: &match self.options.containers {
-                None => helpers::pins(&variable, self.parent.directory(), remotes.names_proxy),
-                Some(_) => Vec::new(),
-            },
+            pins: &self
+                .tools()
+                .map(|tools| tools.pins(remotes.names_proxy))
+                .unwrap_or_default(),
         });
         let git = GitSession {
             proxy: url.expose(),
@@ -106,6 +104,12 @@ impl EnvironmentBuilder<'_> {
         }
         scrubbed.complete(&mut environment, notify);
         Ok((directory, environment))
+    }
+
+    /// The settings of the user's tools, which children in containers do not have.
+    fn tools(&self) -> Option<&ToolSettings> {
+        let is_here = self.options.containers.is_none();
+        is_here.then(|| self.parent.tools())
     }
 
     /// The proxy's host and port, as the children reach it.
@@ -155,6 +159,7 @@ impl EnvironmentBuilder<'_> {
             for_containers: self.options.containers.is_some(),
             no_proxy: self.direct,
             parent: &|name| scrubbed.parent(name),
+            tools: self.tools(),
             bundled_files: self.trusted_files,
         };
         let files = helpers.write()?;

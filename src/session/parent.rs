@@ -5,16 +5,20 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::env::git_config::GitSurroundings;
+use crate::env::helpers::ToolSettings;
 use crate::net::tls::Trust;
 use crate::net::user_proxy::UserProxies;
+use crate::os::second_thread::SecondThread;
 
 /// The parent's environment. It does not implement `Debug`, because any variable may be a secret.
 pub struct Parent {
-    variables: Vec<(OsString, OsString)>,
-    directory: PathBuf,
+    variables: Arc<Vec<(OsString, OsString)>>,
+    directory: Arc<Path>,
+    /// Once they are read.
+    tools: Arc<OnceLock<ToolSettings>>,
 }
 
 impl Parent {
@@ -24,8 +28,9 @@ impl Parent {
         directory: impl Into<PathBuf>,
     ) -> Self {
         Self {
-            variables: variables.into_iter().collect(),
-            directory: directory.into(),
+            variables: Arc::new(variables.into_iter().collect()),
+            directory: directory.into().into(),
+            tools: Arc::default(),
         }
     }
 
@@ -58,6 +63,25 @@ impl Parent {
             variables: &self.variables,
             directory: &self.directory,
         }
+    }
+
+    /// What the user's tools have for settings of their own. They are read once.
+    pub(super) fn tools(&self) -> &ToolSettings {
+        let variable = |name: &str| self.variable(name).map(OsStr::to_owned);
+        let read = || ToolSettings::read(&variable, &self.directory);
+        self.tools.get_or_init(read)
+    }
+
+    /// Reads them on that thread. Whoever asks for them meanwhile waits.
+    pub(crate) fn read_tools_on(&self, thread: &SecondThread) {
+        let parent = Self {
+            variables: Arc::clone(&self.variables),
+            directory: Arc::clone(&self.directory),
+            tools: Arc::clone(&self.tools),
+        };
+        thread.give(move || {
+            parent.tools();
+        });
     }
 
     /// The working directory.

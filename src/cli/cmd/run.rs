@@ -39,9 +39,10 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     // It starts beside what follows, but not while a descriptor is open that the key is read from,
     // which it would hand to the command.
     let is_early = parent.variable(MASTER_KEY_FILE).is_none();
-    let second = SecondThread::start();
+    let mut second = SecondThread::start();
     let early = is_early.then(|| isolation.starter(ulimits, &second));
     let roots = parent.trust().read_ahead_on(&second); // in parallel with opening the vault
+    parent.read_tools_on(&second);
     let data = Context::user_data_or_copy(&parent, arguments.session.offline_ok)?;
     let starter = early.unwrap_or_else(|| isolation.starter(ulimits, &second));
     let held = HeldNotices::new(printer);
@@ -89,6 +90,7 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
         })
     });
     runtime.shutdown_background();
+    second.begin_end(); // the command has ended
     close(data, printer);
     code
 }

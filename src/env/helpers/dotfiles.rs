@@ -78,7 +78,8 @@ pub(super) fn read(path: &Path, largest: u64) -> Option<Vec<u8>> {
     if !found.is_file() || found.len() > largest {
         return None;
     }
-    let mut content = Vec::new();
+    // With room for its end, which would be asked for once more.
+    let mut content = Vec::with_capacity(usize::try_from(found.len()).ok()? + 1);
     let file = File::open(path).ok()?;
     file.take(largest).read_to_end(&mut content).ok()?;
     Some(content)

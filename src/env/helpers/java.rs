@@ -25,9 +25,15 @@ const DEFAULTS: [&str; 3] = [
 /// (`sun.net.spi.DefaultProxySelector` reads `https.proxyHost` before `proxyHost`). A sandbox
 /// within the run with its own proxy sets the earlier properties, which then win. Only where the
 /// user's own settings already have those are they set here instead.
-pub(super) fn proxy_properties(parent: Parent<'_>, proxy: SocketAddr) -> String {
+pub(super) fn proxy_properties(
+    parent: Parent<'_>,
+    jdk_names_proxy: bool,
+    proxy: SocketAddr,
+) -> String {
     let (host, port) = (proxy.ip(), proxy.port());
-    let kinds: &[&str] = if names_proxy(parent) {
+    let options = parent("JAVA_TOOL_OPTIONS").unwrap_or_default();
+    let names_proxy = jdk_names_proxy || options.to_string_lossy().contains(".proxyHost");
+    let kinds: &[&str] = if names_proxy {
         &["http.proxy", "https.proxy"]
     } else {
         &["proxy"]
@@ -38,12 +44,8 @@ pub(super) fn proxy_properties(parent: Parent<'_>, proxy: SocketAddr) -> String 
     options.collect::<Vec<_>>().join(" ")
 }
 
-/// Whether the user's options, or the defaults of a JDK in use, name a proxy.
-fn names_proxy(parent: Parent<'_>) -> bool {
-    let options = parent("JAVA_TOOL_OPTIONS").unwrap_or_default();
-    if options.to_string_lossy().contains(".proxyHost") {
-        return true;
-    }
+/// Whether the defaults of a JDK in use name a proxy.
+pub(super) fn defaults_name_proxy(parent: Parent<'_>) -> bool {
     let defaults = homes(parent).into_iter().flat_map(|home| {
         let files = DEFAULTS.iter().map(move |name| home.join(name));
         files.filter_map(|file| read(&file, MAX_FILE))
@@ -145,7 +147,7 @@ mod tests {
             ),
         ] {
             let parent = |name: &str| (name == variable).then(|| value.into());
-            let options = proxy_properties(&parent, proxy);
+            let options = proxy_properties(&parent, defaults_name_proxy(&parent), proxy);
             assert_eq!(options, expected, "{variable}={}", value.display());
         }
     }

@@ -4,36 +4,63 @@
 //! Anything that looks like such a setting counts as one. A false match only overrides a setting
 //! without need; a missed one lets the tool bypass the proxy.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::dotfiles::{MAX_FILE, read, set};
+use super::java;
 use crate::env::env_vars::Pin;
 
 /// The parent's environment.
 type Parent<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// The tools with such settings. `git_names_proxy` is what git reports of its own configuration,
-/// which cargo reads too.
-pub fn of(parent: Parent<'_>, directory: &Path, git_names_proxy: bool) -> Vec<Pin> {
-    let mut pins = Vec::new();
-    if git_names_proxy || any(&cargo_files(parent, directory), whole_line) {
-        pins.push(Pin::Cargo);
+/// What the settings of the user's tools say of proxies, as far as variables do not.
+#[derive(Clone, Debug)]
+pub struct ToolSettings {
+    /// Those that name one, cargo first.
+    naming_proxy: Vec<Pin>,
+    /// So do the defaults of a JDK in use.
+    pub(super) jdk_names_proxy: bool,
+}
+
+impl ToolSettings {
+    /// Reads them. It looks for about a hundred files, so it is done beside other work where it
+    /// can be.
+    pub fn read(parent: Parent<'_>, directory: &Path) -> Self {
+        let mut naming_proxy = Vec::new();
+        if any(cargo_files(parent, directory), whole_line) {
+            naming_proxy.push(Pin::Cargo);
+        }
+        if any(npm_files(parent, directory), key) {
+            naming_proxy.push(Pin::Npm);
+        }
+        if any(pip_files(parent), key) {
+            naming_proxy.push(Pin::Pip);
+        }
+        if any(yarn_files(parent, directory), key) {
+            naming_proxy.push(Pin::Yarn);
+        }
+        Self {
+            naming_proxy,
+            jdk_names_proxy: java::defaults_name_proxy(parent),
+        }
     }
-    if any(&npm_files(parent, directory), key) {
-        pins.push(Pin::Npm);
+
+    /// The tools with such settings. `git_names_proxy` is what git reports of its own
+    /// configuration, which cargo reads too.
+    pub fn pins(&self, git_names_proxy: bool) -> Vec<Pin> {
+        let is_cargos = self.naming_proxy.first() == Some(&Pin::Cargo);
+        let by_git = (git_names_proxy && !is_cargos).then_some(Pin::Cargo);
+        let own = self.naming_proxy.iter().copied();
+        by_git.into_iter().chain(own).collect()
     }
-    if any(&pip_files(parent), key) {
-        pins.push(Pin::Pip);
-    }
-    if any(&yarn_files(parent, directory), key) {
-        pins.push(Pin::Yarn);
-    }
-    pins
 }
 
 /// Whether one of the files mentions a proxy in the given part of a line.
-fn any(files: &[PathBuf], part: fn(&str) -> &str) -> bool {
+fn any(files: Vec<PathBuf>, part: fn(&str) -> &str) -> bool {
+    // Some are found in several ways.
+    let files = BTreeSet::from_iter(files);
     files
         .iter()
         .filter_map(|file| read(file, MAX_FILE))
@@ -143,6 +170,10 @@ fn below(parent: Parent<'_>, variable: &str, names: &[&str]) -> Vec<PathBuf> {
 mod tests {
     use super::*;
 
+    fn machines() -> ToolSettings {
+        ToolSettings::read(&|_| None, Path::new("/nonexistent"))
+    }
+
     /// The pins of a user whose home directory has only this file and who is in `project/below`
     /// there.
     fn pins(file: &str, content: &str) -> Vec<Pin> {
@@ -158,9 +189,9 @@ mod tests {
             "PIP_CONFIG_FILE" => Some(home.path().join("named").into()),
             _ => None,
         };
-        let mut found = of(&parent, &work, false);
+        let mut found = ToolSettings::read(&parent, &work).pins(false);
         // The machine's own files may name a proxy too.
-        let machines = of(&|_| None, Path::new("/nonexistent"), false);
+        let machines = machines().pins(false);
         found.retain(|pin| !machines.contains(pin));
         found
     }
@@ -207,9 +238,18 @@ mod tests {
         ] {
             assert_eq!(pins(file, content), [], "{file}");
         }
-        assert_eq!(
-            of(&|_| None, Path::new("/nonexistent"), true)[0],
-            Pin::Cargo
-        );
+        assert_eq!(machines().pins(true)[0], Pin::Cargo);
+    }
+
+    #[test]
+    fn cargo_is_pinned_once() {
+        let mut settings = machines();
+        for own in [vec![], vec![Pin::Cargo], vec![Pin::Cargo, Pin::Pip]] {
+            settings.naming_proxy = own.clone();
+            assert_eq!(settings.pins(false), own);
+            let cargos = settings.pins(true);
+            let cargos = cargos.iter().filter(|pin| **pin == Pin::Cargo);
+            assert_eq!(cargos.count(), 1, "{own:?}");
+        }
     }
 }
