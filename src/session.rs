@@ -265,6 +265,17 @@ impl Session {
     /// until `given_up` completes; `given_up` is polled only once the wait has become long. Returns
     /// whether all new pairs are handed back.
     pub async fn close(self, notify: &dyn Fn(Notice), given_up: impl Future<Output = ()>) -> bool {
+        let closing = Box::pin(self.close_all_but_files(notify, given_up));
+        closing.await.0
+    }
+
+    /// The same, with the directory of the session's files, which is not removed before the caller
+    /// drops it.
+    pub(crate) async fn close_all_but_files(
+        self,
+        notify: &dyn Fn(Notice),
+        given_up: impl Future<Output = ()>,
+    ) -> (bool, RunDirectory) {
         self.serving.shut_down().await;
         let mut given_up = pin!(given_up);
         let mut is_given_up = false;
@@ -292,6 +303,6 @@ impl Session {
         for (id, scopes) in self.credentials.lacking().await {
             notify(Notice::LacksScopes { id, scopes });
         }
-        is_handed_back
+        (is_handed_back, self.directory)
     }
 }

@@ -69,12 +69,30 @@ impl SecondThread {
         given.is_some_and(|given| given.send(Box::new(work)).is_ok())
     }
 
+    /// Drops that on it, or at once where there is no such thread.
+    pub fn drop_there<T: Send + 'static>(&self, value: T) -> Dropping {
+        let (dropping, dropped) = mpsc::channel();
+        self.give(move || drop((value, dropping)));
+        Dropping(dropped)
+    }
+
     /// Lets it end once it has done what it was given, without waiting for that. A process that it
     /// has started has to have ended by then.
     pub fn begin_end(&mut self) {
         if let Some(running) = &mut self.running {
             running.work = None;
         }
+    }
+}
+
+/// A value that is being dropped on another thread.
+#[derive(Debug)]
+pub struct Dropping(mpsc::Receiver<()>);
+
+impl Dropping {
+    /// Returns when it is dropped.
+    pub fn wait(self) {
+        let _ = self.0.recv(); // nothing is sent
     }
 }
 
@@ -138,6 +156,26 @@ mod tests {
         let ended = &second.running.as_ref().unwrap().ended;
         assert_eq!(ended.recv(), Err(mpsc::RecvError));
         assert!(!second.give(|| ()));
+    }
+
+    #[test]
+    fn what_is_dropped_there_is_dropped_when_the_wait_is_over() {
+        struct Told(mpsc::Sender<thread::ThreadId>);
+        impl Drop for Told {
+            fn drop(&mut self) {
+                let _ = self.0.send(thread::current().id());
+            }
+        }
+        let mut second = SecondThread::start();
+        let (sender, told) = mpsc::channel();
+        second.drop_there(Told(sender.clone())).wait();
+        assert!(
+            told.try_recv()
+                .is_ok_and(|there| there != thread::current().id())
+        );
+        second.begin_end();
+        second.drop_there(Told(sender)).wait();
+        assert_eq!(told.try_recv(), Ok(thread::current().id()));
     }
 
     #[test]

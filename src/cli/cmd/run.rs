@@ -59,13 +59,9 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     require::check(&required, &plan)?;
     stop_telling();
     let runtime = Context::runtime_beside(&roots)?;
-    let code = runtime.block_on(async {
+    let ended = runtime.block_on(async {
         let mut session = plan.start(roots).await?;
-        printer.detail(&format!(
-            "proxy at {}, files in {}",
-            session.address(),
-            session.directory().display()
-        ));
+        say_where(&session, printer);
         let mut child = isolation
             .spawn(&mut session, command, starter, printer)
             .await?;
@@ -79,20 +75,29 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
         };
         alerts.finish();
         let run = session.name().to_owned();
-        let is_handed_back = session.close(&notify, interrupt()).await;
+        let (is_handed_back, files) = session.close_all_but_files(&notify, interrupt()).await;
         if at_terminal {
             end::tell(&run, &data.audit.tally(), child.tree(), printer);
         }
-        Ok(match code? {
+        let code = match code? {
             // The next job would start with a spent pair, so this one must not look well.
             0 if !is_handed_back => child::EXIT_NOT_STARTED,
             code => code,
-        })
+        };
+        // They are removed while the vault is closed.
+        Ok::<_, Failure>((code, second.drop_there(files)))
     });
     runtime.shutdown_background();
     second.begin_end(); // the command has ended
     close(data, printer);
-    code
+    let (code, files) = ended?;
+    files.wait();
+    Ok(code)
+}
+
+fn say_where(session: &Session, printer: &Printer) {
+    let (address, files) = (session.address(), session.directory().display());
+    printer.detail(&format!("proxy at {address}, files in {files}"));
 }
 
 /// Closes the vault and the log.
