@@ -51,6 +51,7 @@ pub(super) fn git(
                     .map_err(|error| DefinitionError::field("git", error))?,
             };
             Some(InjectEntry {
+                is_gits: true,
                 condition: host.clone().map(|host| Condition {
                     hosts: vec![host],
                     ..Condition::default()

@@ -240,18 +240,14 @@ mod tests {
             "/scm/group/project.git/info/refs",
             "/a/project/_git/repository/info/refs",
         ];
-        let mut marked = 0;
+        let mut checked = 0;
         for listed in Catalog::new(None).list() {
-            let definition = listed.definition.unwrap();
-            let is_marked = definition.json()["inject"]
-                .as_array()
-                .is_some_and(|rules| rules.iter().any(|rule| rule["git"] == true));
-            if !is_marked {
+            let provider = listed.definition.unwrap().provider;
+            if provider.git.is_none() {
                 continue;
             }
-            marked += 1;
+            checked += 1;
             let base = "https://git.acme.test".parse().unwrap();
-            let provider = definition.provider;
             let service = provider
                 .at(provider.needs_address().then_some(&base))
                 .unwrap();
@@ -259,7 +255,9 @@ mod tests {
                 let host = route.host.to_string();
                 let path = service.relative_path(path).unwrap_or(path);
                 let found = service.rules.injection(&host, "GET", path, Some(QUERY));
-                found.is_some() && found == service.rules.injection_for_git(&host, path, QUERY)
+                // Another path shows that it is marked.
+                let of_git = |path| service.rules.injection_for_git(&host, path, QUERY);
+                found.is_some() && found == of_git(path) && found == of_git("/~")
             };
             let forges = service.routes.iter();
             let forges = forges.filter(|route| git_shape(&service, route).is_some());
@@ -271,7 +269,7 @@ mod tests {
                 provider.id
             );
         }
-        assert!(marked > 10, "{marked}");
+        assert!(checked > 10, "{checked}");
     }
 
     #[test]
