@@ -17,7 +17,7 @@ pub(super) fn is_childless() -> bool {
     peek(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::__WALL) == Err(Errno::ECHILD)
 }
 
-/// Where no orphans come to us, it changes nothing.
+/// Elsewhere nothing tells, and no orphans come to us.
 #[cfg(not(target_os = "linux"))]
 pub(super) fn is_childless() -> bool {
     false

@@ -71,7 +71,7 @@ pub fn own_program() -> Option<PathBuf> {
 
 /// The process that traces this one as its debugger, if any.
 pub fn tracer() -> Option<Tracer> {
-    let pid = own_status::value_in(&own_status::now(), "TracerPid")?
+    let pid = own_status::value_in(&own_status::now()?, "TracerPid")?
         .parse()
         .ok()?;
     let name = || fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();

@@ -56,7 +56,7 @@ use nix::unistd::Pid;
 
 pub use self::ancestors::{Ancestor, ancestors_named, own_name};
 pub use self::proc::children_of;
-use self::proc::{is_alive, name_of, parent_in};
+use self::proc::{has_only_number, is_alive, name_of, parent_in};
 pub(super) use self::proc::{parent_of, processes};
 pub use self::programs::programs_of;
 
@@ -105,9 +105,7 @@ impl ProcessTree {
     /// another PID namespace, whose process IDs differ.
     pub fn new(command: Pid, orphans: Orphans) -> Option<Self> {
         let authsome = Pid::this();
-        // One ID for each namespace, from that of `/proc` down to the process's own.
-        let ids = own_status::at_first("NSpid")?;
-        (ids == authsome.to_string()).then_some(Self {
+        has_only_number(own_status::at_first("NSpid")?, authsome).then_some(Self {
             authsome,
             command,
             orphans,

@@ -5,25 +5,24 @@ use std::sync::OnceLock;
 
 use super::proc::read;
 
-/// As it was when it was first read. Empty where there is no `/proc`.
+/// As it was when it could first be read.
 static FIRST: OnceLock<String> = OnceLock::new();
 
-/// As it is now. Empty where there is no `/proc`.
-pub(in crate::os) fn now() -> String {
-    let status = read_now();
+/// As it is now. `None` where it cannot be read: there is no `/proc`, or no descriptor is left.
+pub(in crate::os) fn now() -> Option<String> {
+    // Its first line has the process's name, which need not be UTF-8.
+    let status = String::from_utf8_lossy(&read("self", "status")?).into_owned();
     FIRST.get_or_init(|| status.clone());
-    status
+    Some(status)
 }
 
 /// The value of a line as it was when it was first read: of one that does not change, or that has
 /// to be known as it was before this process changed it itself.
 pub fn at_first(name: &str) -> Option<&'static str> {
-    value_in(FIRST.get_or_init(read_now), name)
-}
-
-fn read_now() -> String {
-    // Its first line has the process's name, which need not be UTF-8.
-    String::from_utf8_lossy(&read("self", "status").unwrap_or_default()).into_owned()
+    if FIRST.get().is_none() {
+        now(); // and again the next time, if it cannot be read now
+    }
+    value_in(FIRST.get()?, name)
 }
 
 /// The value of a line.

@@ -7,6 +7,12 @@ use std::os::unix::ffi::OsStringExt;
 
 use nix::unistd::Pid;
 
+/// Whether the process has this ID in the PID namespace of `/proc` and is in no other namespace:
+/// `NSpid` lists one ID for each namespace, down to the process's own.
+pub(super) fn has_only_number(ids: &str, pid: Pid) -> bool {
+    ids == pid.to_string()
+}
+
 /// A file of a process, whole. `/proc` says of each that it is empty, so `fs::read` would ask for
 /// it in ever larger pieces.
 pub(super) fn read(process: &str, file: &str) -> Option<Vec<u8>> {
@@ -72,6 +78,15 @@ fn name_end_in(stat: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn proc_of_another_namespace_is_noticed() {
+        let pid = Pid::from_raw(7);
+        assert!(has_only_number("7", pid));
+        for other in ["7\t7", "8\t7", "8", ""] {
+            assert!(!has_only_number(other, pid), "{other}");
+        }
+    }
 
     #[test]
     fn a_name_does_not_move_the_parents_field() {
