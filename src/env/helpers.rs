@@ -73,13 +73,12 @@ pub struct Helpers<'a> {
     pub ca_public_key_digest: [u8; 32],
     /// Where the proxy listens.
     pub proxy: SocketAddr,
-    /// Whether the clients are in containers, in which the proxy knows no process.
-    pub for_containers: bool,
     /// The hosts that are not proxied.
     pub no_proxy: &'a [String],
     /// The parent's environment.
     pub parent: &'a dyn Fn(&str) -> Option<OsString>,
-    /// What settings of their own the user's tools have, where the children are on this machine.
+    /// What settings of their own the user's tools have. `None` where the clients are in
+    /// containers, which have none of them, and in which the proxy knows no process.
     pub tools: Option<&'a ToolSettings>,
     /// The parent's CA files whose certificates are already in the bundle.
     pub bundled_files: &'a [&'a Path],
@@ -184,16 +183,16 @@ impl Helpers<'_> {
         let trust = format!(
             "-Djavax.net.ssl.trustStoreType=JKS \"-Djavax.net.ssl.trustStore={directory}/roots.jks\""
         );
-        let proxy = if self.for_containers {
+        let proxy = if let Some(tools) = self.tools {
+            if !ADMITS_BY_PROCESS {
+                return Ok(self.appended("JAVA_TOOL_OPTIONS", &trust));
+            }
+            java::proxy_properties(self.parent, tools.jdk_names_proxy, self.proxy)
+        } else {
             self.directory.write("authsome-agent.jar", JAVA_AGENT)?;
             // The directory is ours, without a blank, so nothing is quoted: some readers of an
             // environment file would take quotes at the beginning of a value for their own.
             format!("-javaagent:{directory}/authsome-agent.jar")
-        } else if ADMITS_BY_PROCESS {
-            let jdk_names_proxy = self.tools.is_some_and(|tools| tools.jdk_names_proxy);
-            java::proxy_properties(self.parent, jdk_names_proxy, self.proxy)
-        } else {
-            return Ok(self.appended("JAVA_TOOL_OPTIONS", &trust));
         };
         let direct: Vec<_> = self
             .no_proxy

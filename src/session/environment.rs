@@ -156,7 +156,6 @@ impl EnvironmentBuilder<'_> {
             ca_pem: self.proxy.ca_pem(),
             ca_public_key_digest: self.proxy.ca_public_key_digest(),
             proxy: reached_at(self.proxy.address()),
-            for_containers: self.options.containers.is_some(),
             no_proxy: self.direct,
             parent: &|name| scrubbed.parent(name),
             tools: self.tools(),

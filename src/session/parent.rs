@@ -14,10 +14,11 @@ use crate::net::user_proxy::UserProxies;
 use crate::os::second_thread::SecondThread;
 
 /// The parent's environment. It does not implement `Debug`, because any variable may be a secret.
+#[derive(Clone)]
 pub struct Parent {
     variables: Arc<Vec<(OsString, OsString)>>,
     directory: Arc<Path>,
-    /// Once they are read.
+    /// The settings of the user's tools, once they are read.
     tools: Arc<OnceLock<ToolSettings>>,
 }
 
@@ -65,7 +66,7 @@ impl Parent {
         }
     }
 
-    /// What the user's tools have for settings of their own. They are read once.
+    /// What settings of their own the user's tools have. They are read once.
     pub(super) fn tools(&self) -> &ToolSettings {
         let variable = |name: &str| self.variable(name).map(OsStr::to_owned);
         let read = || ToolSettings::read(&variable, &self.directory);
@@ -74,11 +75,7 @@ impl Parent {
 
     /// Reads them on that thread. Whoever asks for them meanwhile waits.
     pub(crate) fn read_tools_on(&self, thread: &SecondThread) {
-        let parent = Self {
-            variables: Arc::clone(&self.variables),
-            directory: Arc::clone(&self.directory),
-            tools: Arc::clone(&self.tools),
-        };
+        let parent = self.clone();
         thread.give(move || {
             parent.tools();
         });

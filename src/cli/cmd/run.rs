@@ -42,9 +42,9 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     let mut second = SecondThread::start();
     let early = is_early.then(|| isolation.starter(ulimits, &second));
     let roots = parent.trust().read_ahead_on(&second); // in parallel with opening the vault
-    parent.read_tools_on(&second);
     let data = Context::user_data_or_copy(&parent, arguments.session.offline_ok)?;
     let starter = early.unwrap_or_else(|| isolation.starter(ulimits, &second));
+    parent.read_tools_on(&second); // in parallel with putting the session together
     let held = HeldNotices::new(printer);
     let notify = |notice| held.notify(notice);
     let command = std::mem::take(&mut arguments.command);

@@ -18,9 +18,9 @@ type Parent<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 /// What the settings of the user's tools say of proxies, as far as variables do not.
 #[derive(Clone, Debug)]
 pub struct ToolSettings {
-    /// Those that name one, cargo first.
+    /// The tools whose settings name one.
     naming_proxy: Vec<Pin>,
-    /// So do the defaults of a JDK in use.
+    /// Whether the defaults of a JDK in use name one.
     pub(super) jdk_names_proxy: bool,
 }
 
@@ -50,7 +50,7 @@ impl ToolSettings {
     /// The tools with such settings. `git_names_proxy` is what git reports of its own
     /// configuration, which cargo reads too.
     pub fn pins(&self, git_names_proxy: bool) -> Vec<Pin> {
-        let is_cargos = self.naming_proxy.first() == Some(&Pin::Cargo);
+        let is_cargos = self.naming_proxy.contains(&Pin::Cargo);
         let by_git = (git_names_proxy && !is_cargos).then_some(Pin::Cargo);
         let own = self.naming_proxy.iter().copied();
         by_git.into_iter().chain(own).collect()
