@@ -86,7 +86,7 @@ fn trust(criterion: &mut Criterion) {
     });
     criterion.bench_function("trust/Java key store", |bencher| {
         let pem = ca.certificate_pem();
-        let store = |bundle: TrustBundle| bundle.java_key_store(pem).1;
+        let store = |bundle: TrustBundle| bundle.java_key_store_rest(pem);
         bencher.iter_batched(platform, store, BatchSize::SmallInput);
     });
     criterion.bench_function("trust/first client configuration", |bencher| {

@@ -48,6 +48,7 @@ mod entered;
 mod environment;
 mod error;
 mod facts;
+mod files_ahead;
 mod git_login;
 mod hand_back;
 mod isolated;
@@ -121,6 +122,7 @@ use crate::env::env_vars::Environment;
 use crate::env::programs::Programs;
 use crate::hand_back::HandBack;
 use crate::os::run_dir::RunDirectory;
+use crate::os::second_thread::SecondThread;
 use crate::proxy::{Pending, Serving};
 
 /// A session whose connections are known, but of which nothing has been created yet.
@@ -134,6 +136,8 @@ pub struct SessionPlan<'a> {
     there: Option<There>,
     permitted: Permitted,
     scrubbed: Scrubbed,
+    /// Writes most of the session's files.
+    helping: Option<&'a SecondThread>,
 }
 
 /// A session whose proxy accepts connections. [`Session::close`] ends it and waits for work that
@@ -265,18 +269,20 @@ impl Session {
     /// until `given_up` completes; `given_up` is polled only once the wait has become long. Returns
     /// whether all new pairs are handed back.
     pub async fn close(self, notify: &dyn Fn(Notice), given_up: impl Future<Output = ()>) -> bool {
-        let closing = Box::pin(self.close_all_but_files(notify, given_up));
-        closing.await.0
+        let closing = Box::pin(self.close_with(|files| files, notify, given_up));
+        closing.await.0 // and the files are removed last
     }
 
-    /// The same, with the directory of the session's files, which is not removed before the caller
-    /// drops it.
-    pub(crate) async fn close_all_but_files(
+    /// The same. `remove` is given the directory of the session's files as soon as the proxy serves
+    /// no more, without which they are of no use; what it returns is returned.
+    pub(crate) async fn close_with<T>(
         self,
+        remove: impl FnOnce(RunDirectory) -> T,
         notify: &dyn Fn(Notice),
         given_up: impl Future<Output = ()>,
-    ) -> (bool, RunDirectory) {
+    ) -> (bool, T) {
         self.serving.shut_down().await;
+        let removing = remove(self.directory);
         let mut given_up = pin!(given_up);
         let mut is_given_up = false;
         let until_given_up = async {
@@ -303,6 +309,6 @@ impl Session {
         for (id, scopes) in self.credentials.lacking().await {
             notify(Notice::LacksScopes { id, scopes });
         }
-        (is_handed_back, self.directory)
+        (is_handed_back, removing)
     }
 }

@@ -84,18 +84,22 @@ impl TrustBundle {
         self.parsed().certificates()
     }
 
-    /// Makes ready what [`Self::java_key_store`] needs.
+    /// Makes ready what [`Self::java_key_store_rest`] needs.
     pub fn prepare_java_key_store(&self) {
         self.parsed().digest();
     }
 
-    /// The roots and one more certificate (PEM) as a Java key store (JKS), in two parts that follow
-    /// each other; see `key_store.rs` for the format.
-    pub fn java_key_store(&self, last: &str) -> (&[u8], Vec<u8>) {
-        let beginning = self.parsed();
+    /// The roots as the beginning of a Java key store (JKS) that has one certificate more; see
+    /// `key_store.rs` for the format.
+    pub fn java_key_store_begin(&self) -> &[u8] {
+        self.parsed().bytes()
+    }
+
+    /// What follows that beginning: the certificate more (PEM), and the end.
+    pub fn java_key_store_rest(&self, last: &str) -> Vec<u8> {
         let last = pem_text::certificates(last.as_bytes());
-        let last = last.first().map(AsRef::as_ref).unwrap_or_default();
-        (beginning.bytes(), beginning.rest(last))
+        self.parsed()
+            .rest(last.first().map(AsRef::as_ref).unwrap_or_default())
     }
 
     fn parsed(&self) -> &Beginning {
@@ -290,7 +294,8 @@ mod tests {
         prepared.prepare_java_key_store();
         let longer = prepared.clone().with_pem(other.certificate_pem());
         for (roots, entries) in [(prepared, 2_u32), (longer, 3)] {
-            let (begin, rest) = roots.java_key_store(last.certificate_pem());
+            let begin = roots.java_key_store_begin();
+            let rest = roots.java_key_store_rest(last.certificate_pem());
             assert_eq!(begin[8..12], entries.to_be_bytes());
             assert!(contains(begin, one.certificate_der()));
             assert!(contains(&rest, last.certificate_der()));

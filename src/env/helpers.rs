@@ -46,6 +46,14 @@ const PHP_PREPEND: &[u8] = include_bytes!("helpers/prepend.php");
 /// `helpers/java/AuthsomeAgent.java`, which says what it is for.
 const JAVA_AGENT: &[u8] = include_bytes!("helpers/java/authsome-agent.jar");
 
+/// Files and directories of the session's by which others name them.
+const BUNDLE: &str = "bundle.pem";
+const CA: &str = "ca.pem";
+const EMPTY: &str = "empty";
+const JAVA_ROOTS: &str = "roots.jks";
+const PREPEND: &str = "prepend.php";
+const PYTHON: &str = "python";
+
 /// Whether the proxy admits a process of the run without a password. Where it does not, a client
 /// that cannot send one must not be pointed at the proxy: every request would fail.
 pub const ADMITS_BY_PROCESS: bool = cfg!(target_os = "linux");
@@ -82,27 +90,53 @@ pub struct Helpers<'a> {
     pub tools: Option<&'a ToolSettings>,
     /// The parent's CA files whose certificates are already in the bundle.
     pub bundled_files: &'a [&'a Path],
+    /// Whether [`write_common`] has been called for the directory.
+    pub has_common: bool,
+}
+
+/// Writes what is the same for all sessions: most of what is written. The session's CA comes behind
+/// the roots later.
+pub fn write_common(directory: &RunDirectory, roots: &TrustBundle) -> Result<(), HomeError> {
+    directory.write(BUNDLE, roots.pem())?;
+    directory.create_directory(EMPTY)?;
+    directory.create_directory(PYTHON)?;
+    for (name, content) in [
+        ("python/sitecustomize.py", PYTHON_SITECUSTOMIZE),
+        ("python/authsome_clients.py", PYTHON_CLIENTS),
+        ("python/authsome_httpx.py", PYTHON_HTTPX),
+    ] {
+        directory.write(name, content)?;
+    }
+    if quotable(directory.seen()).is_some() {
+        directory.write(node::BOOTSTRAP, JAVASCRIPT_BOOTSTRAP)?;
+        if ADMITS_BY_PROCESS {
+            directory.write(PREPEND, PHP_PREPEND)?;
+        }
+        directory.write(JAVA_ROOTS, roots.java_key_store_begin())?;
+    }
+    Ok(())
 }
 
 impl Helpers<'_> {
     /// Writes all files.
     pub fn write(&self) -> Result<SessionFiles, HomeError> {
+        if !self.has_common {
+            write_common(self.directory, self.roots)?;
+        }
+        let ca_pem = self.ca_pem.as_bytes();
+        let seen = |name| self.directory.seen().join(name);
         let mut files = SessionFiles {
-            bundle: self
-                .directory
-                .write_parts("bundle.pem", [self.roots.pem(), self.ca_pem.as_bytes()])?,
-            ca: self.directory.write("ca.pem", self.ca_pem.as_bytes())?,
-            empty: self.directory.create_directory("empty")?,
+            bundle: self.directory.append(BUNDLE, ca_pem)?,
+            ca: self.directory.write(CA, ca_pem)?,
+            empty: seen(EMPTY),
             chrome_extra_flags: ADMITS_BY_PROCESS.then(|| self.chrome()),
-            python_path: Some(self.python()?),
+            python_path: Some(self.python(seen(PYTHON))),
             ..SessionFiles::default()
         };
         self.merge_certificates(&mut files)?;
         files.curl_home = self.curl_home()?;
         // The other files are named inside formats with their own quoting rules.
         if let Some(directory) = quotable(self.directory.seen()) {
-            self.directory
-                .write(node::BOOTSTRAP, JAVASCRIPT_BOOTSTRAP)?;
             let boot = format!("{directory}/{}", node::BOOTSTRAP);
             let parent = (self.parent)("NODE_OPTIONS");
             files.node_options = Some(node::options(parent.as_deref(), &boot));
@@ -136,15 +170,7 @@ impl Helpers<'_> {
         self.appended("CHROME_EXTRA_FLAGS", &flags)
     }
 
-    fn python(&self) -> Result<OsString, HomeError> {
-        let path = self.directory.create_directory("python")?;
-        for (name, content) in [
-            ("python/sitecustomize.py", PYTHON_SITECUSTOMIZE),
-            ("python/authsome_clients.py", PYTHON_CLIENTS),
-            ("python/authsome_httpx.py", PYTHON_HTTPX),
-        ] {
-            self.directory.write(name, content)?;
-        }
+    fn python(&self, path: PathBuf) -> OsString {
         // An empty element of `PYTHONPATH` would mean the working directory.
         let parent = (self.parent)("PYTHONPATH").filter(|parent| !parent.is_empty());
         let mut value = path.into_os_string();
@@ -152,16 +178,14 @@ impl Helpers<'_> {
             value.push(":");
             value.push(parent);
         }
-        Ok(value)
+        value
     }
 
     fn php(&self, directory: &str) -> Result<OsString, HomeError> {
         let setting = |name: &str, file: &str| format!("{name}=\"{directory}/{file}\"\n");
-        let mut ini =
-            setting("curl.cainfo", "bundle.pem") + &setting("openssl.cafile", "bundle.pem");
+        let mut ini = setting("curl.cainfo", BUNDLE) + &setting("openssl.cafile", BUNDLE);
         if ADMITS_BY_PROCESS {
-            self.directory.write("prepend.php", PHP_PREPEND)?;
-            ini += &setting("auto_prepend_file", "prepend.php");
+            ini += &setting("auto_prepend_file", PREPEND);
         }
         self.directory.write("authsome.ini", ini.as_bytes())?;
         let own = OsStr::new(directory); // where it is the only `*.ini`
@@ -178,10 +202,10 @@ impl Helpers<'_> {
     /// own. The proxy has no user or password, because a JVM does not send any to a proxy by
     /// itself; where the proxy wants one, the agent gives it.
     fn java(&self, directory: &str) -> Result<OsString, HomeError> {
-        let (roots, rest) = self.roots.java_key_store(self.ca_pem);
-        self.directory.write_parts("roots.jks", [roots, &rest])?;
+        let rest = self.roots.java_key_store_rest(self.ca_pem);
+        self.directory.append(JAVA_ROOTS, &rest)?;
         let trust = format!(
-            "-Djavax.net.ssl.trustStoreType=JKS \"-Djavax.net.ssl.trustStore={directory}/roots.jks\""
+            "-Djavax.net.ssl.trustStoreType=JKS \"-Djavax.net.ssl.trustStore={directory}/{JAVA_ROOTS}\""
         );
         let proxy = if let Some(tools) = self.tools {
             if !ADMITS_BY_PROCESS {
@@ -205,7 +229,7 @@ impl Helpers<'_> {
 
     fn wgetrc(&self, directory: &str) -> Result<PathBuf, HomeError> {
         let user = dotfiles::wgetrc(self.parent).unwrap_or_default();
-        let content = dotfiles::wgetrc_for_session(&user, &format!("{directory}/bundle.pem"));
+        let content = dotfiles::wgetrc_for_session(&user, &format!("{directory}/{BUNDLE}"));
         self.directory.write("wgetrc", &content)
     }
 

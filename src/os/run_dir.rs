@@ -104,21 +104,19 @@ impl RunDirectory {
 
     /// Writes a file into it. Returns where clients see it.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<PathBuf, HomeError> {
-        self.write_parts(name, [content])
+        let path = self.files().join(name);
+        let written = create_private_file(&path)?.write_all(content);
+        written.map_err(io_error("write", &path))?;
+        self.open_to_containers(&path, OPEN_FILE)?;
+        Ok(self.seen().join(name))
     }
 
-    /// Writes a file of several parts into it. Returns where clients see it.
-    pub fn write_parts<'a>(
-        &self,
-        name: &str,
-        parts: impl IntoIterator<Item = &'a [u8]>,
-    ) -> Result<PathBuf, HomeError> {
+    /// Writes more into a file that [`Self::write`] has written. Returns where clients see it.
+    pub fn append(&self, name: &str, content: &[u8]) -> Result<PathBuf, HomeError> {
         let path = self.files().join(name);
-        let mut file = create_private_file(&path)?;
-        for part in parts {
-            file.write_all(part).map_err(io_error("write", &path))?;
-        }
-        self.open_to_containers(&path, OPEN_FILE)?;
+        let file = OpenOptions::new().append(true).open(&path);
+        let written = file.and_then(|mut file| file.write_all(content));
+        written.map_err(io_error("write", &path))?;
         Ok(self.seen().join(name))
     }
 

@@ -43,8 +43,11 @@ impl SecondThread {
         let serve = move || {
             let _ending = ending; // dropped last
             let _ = running.send(()); // it is waited for below
+            // Once it is woken, and so elsewhere than whoever has started it, who goes on now.
+            let mut given = given.into_iter();
+            let first = given.next();
             ask_processor();
-            for work in given {
+            for work in first.into_iter().chain(given) {
                 // Rust has printed what is wrong, and whoever waits for it sees that nothing comes.
                 let _ = panic::catch_unwind(AssertUnwindSafe(work));
             }
@@ -69,6 +72,13 @@ impl SecondThread {
         given.is_some_and(|given| given.send(Box::new(work)).is_ok())
     }
 
+    /// Lets it make that value.
+    pub fn ask<T: Send + 'static>(&self, make: impl FnOnce() -> T + Send + 'static) -> Asked<T> {
+        let (sender, value) = mpsc::channel();
+        self.give(move || drop(sender.send(make()))); // unless nobody waits any more
+        Asked(value)
+    }
+
     /// Drops that on it, or at once where there is no such thread.
     pub fn drop_there<T: Send + 'static>(&self, value: T) -> Dropping {
         let (dropping, dropped) = mpsc::channel();
@@ -82,6 +92,17 @@ impl SecondThread {
         if let Some(running) = &mut self.running {
             running.work = None;
         }
+    }
+}
+
+/// A value that is being made on another thread.
+#[derive(Debug)]
+pub struct Asked<T>(mpsc::Receiver<T>);
+
+impl<T> Asked<T> {
+    /// The value, once it is made. `None` if there is no such thread, or if it has panicked.
+    pub fn value(self) -> Option<T> {
+        self.0.recv().ok()
     }
 }
 
@@ -144,6 +165,20 @@ mod tests {
             [0, 1, 2]
         );
         assert!(done.iter().all(|(_, thread)| *thread == done[0].1));
+    }
+
+    #[test]
+    fn what_is_asked_for_is_made_there_if_at_all() {
+        let mut second = SecondThread::start();
+        let elsewhere = second.ask(|| thread::current().id()).value();
+        assert_ne!(elsewhere, Some(thread::current().id()));
+        assert!(elsewhere.is_some());
+        assert_eq!(
+            second.ask(move || assert!(elsewhere.is_none())).value(),
+            None
+        );
+        second.begin_end();
+        assert_eq!(second.ask(|| ()).value(), None);
     }
 
     #[test]

@@ -81,6 +81,11 @@ pub(super) fn in_first_good<T>(
     Err(SessionError::NoDirectory(last))
 }
 
+/// The directory that [`in_first_good`] tries first.
+pub(super) fn first(parent: &Parent) -> Option<PathBuf> {
+    candidates(parent).next().map(|(_, path)| path)
+}
+
 /// The user's runtime directory, the directory for temporary files, and `/tmp`. An empty variable
 /// counts as unset.
 fn candidates(parent: &Parent) -> impl Iterator<Item = (&'static str, PathBuf)> {

@@ -8,6 +8,7 @@ use authsome_ca::TrustBundle;
 use super::contributions::Contributions;
 use super::directories;
 use super::error::SessionError;
+use super::files_ahead::FilesAhead;
 use super::notice::Notice;
 use super::options::{Options, SeenFrom};
 use super::parent::Parent;
@@ -16,7 +17,6 @@ use crate::connection::Credentials;
 use crate::env::env_vars::{Environment, SessionFiles, SessionValues};
 use crate::env::git_config::{self, GitConfiguration, GitSession};
 use crate::env::helpers::{ADMITS_BY_PROCESS, Helpers, ToolSettings};
-use crate::net::tls::ReadAhead;
 use crate::os::home::HomeError;
 use crate::os::run_dir::{self, RunDirectory};
 use crate::proxy::Proxy;
@@ -57,19 +57,19 @@ pub(super) struct EnvironmentBuilder<'a> {
 }
 
 impl EnvironmentBuilder<'_> {
-    /// Creates the run directory with its files, and the environment that refers to them.
+    /// Creates the run directory with its files, or takes the one that has most of them, and the
+    /// environment that refers to them.
     pub(super) fn build(
         &self,
-        roots: ReadAhead,
+        (roots, ahead): (&TrustBundle, FilesAhead),
         mut contributions: Contributions,
         scrubbed: &Scrubbed,
         notify: &dyn Fn(Notice),
     ) -> Result<(RunDirectory, Environment), SessionError> {
-        let roots = roots.bundle()?;
         if roots.pem().is_empty() {
             notify(Notice::NoRoots);
         }
-        let (directory, files) = self.write_files(&roots, scrubbed, notify)?;
+        let (directory, files) = self.write_files((roots, ahead), scrubbed, notify)?;
         let url = Secret::new(format!(
             "http://authsome:{}@{}",
             self.session.1.expose(),
@@ -123,26 +123,31 @@ impl EnvironmentBuilder<'_> {
 
     fn write_files(
         &self,
-        roots: &TrustBundle,
+        (roots, ahead): (&TrustBundle, FilesAhead),
         scrubbed: &Scrubbed,
         notify: &dyn Fn(Notice),
     ) -> Result<(RunDirectory, SessionFiles), SessionError> {
+        if let Some(begun) = ahead.directory()
+            && let Ok(made) = self.fill((begun, true), roots, scrubbed)
+        {
+            return Ok(made);
+        }
         if let Some(path) = &self.options.directory {
             let path = directories::named(path)?;
             let made = RunDirectory::create_at(path.clone())
-                .and_then(|directory| self.fill(directory, roots, scrubbed));
+                .and_then(|directory| self.fill((directory, false), roots, scrubbed));
             return made.map_err(|error| directories::unusable(path, error));
         }
         directories::in_first_good(self.host, notify, |parent| {
             run_dir::sweep(parent);
             let directory = RunDirectory::create(parent, self.session.0)?;
-            self.fill(directory, roots, scrubbed)
+            self.fill((directory, false), roots, scrubbed)
         })
     }
 
     fn fill(
         &self,
-        directory: RunDirectory,
+        (directory, has_common): (RunDirectory, bool),
         roots: &TrustBundle,
         scrubbed: &Scrubbed,
     ) -> Result<(RunDirectory, SessionFiles), HomeError> {
@@ -160,6 +165,7 @@ impl EnvironmentBuilder<'_> {
             parent: &|name| scrubbed.parent(name),
             tools: self.tools(),
             bundled_files: self.trusted_files,
+            has_common,
         };
         let files = helpers.write()?;
         Ok((directory, files))

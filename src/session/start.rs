@@ -8,6 +8,7 @@ use super::direct_hosts::direct_hosts;
 use super::environment::EnvironmentBuilder;
 use super::error::SessionError;
 use super::facts::{Facts, Guards};
+use super::files_ahead::FilesAhead;
 use super::hand_back::{hand_back, serve};
 use super::joining::Joining;
 use super::members::Gathered;
@@ -28,6 +29,7 @@ use crate::net::dial::Queue;
 use crate::net::tls::{ReadAhead, Trust};
 use crate::net::user_proxy::UserProxies;
 use crate::oauth::HttpClients;
+use crate::os::second_thread::SecondThread;
 use crate::proxy::{Proxy, RouteTable, SessionConfig};
 
 impl Session {
@@ -55,14 +57,21 @@ impl Session {
             there,
             permitted,
             scrubbed,
+            helping: None,
         })
     }
 }
 
-impl SessionPlan<'_> {
+impl<'a> SessionPlan<'a> {
     /// How programs are started that help to start the session.
     pub(crate) fn programs(&self) -> Programs {
         self.scrubbed.programs()
+    }
+
+    /// Lets that thread write most of the session's files.
+    pub(crate) fn helped_by(mut self, thread: &'a SecondThread) -> Self {
+        self.helping = Some(thread);
+        self
     }
 
     /// Says where containers see the session, and where the proxy listens for them.
@@ -89,16 +98,15 @@ impl SessionPlan<'_> {
             there,
             permitted,
             scrubbed,
+            helping,
         } = self;
         let (trust, proxies) = (Arc::clone(roots.trust()), parent.proxies());
         let facts = Arc::new(Facts::of(&members, &options, &permitted));
         let (own, guards) = (Own::of(&options, data, &facts)?, Guards::of(&permitted));
+        let (roots, ahead) = FilesAhead::begin(helping, (parent, &options), own.name(), roots)?;
         let (needing_login, programs) = (members::needing_login(&members), scrubbed.programs());
         let nothing = (Parent::new([], "/"), Scrubbed::nothing());
-        let (inherited, handed_down) = match options.containers {
-            None => (parent, &scrubbed),
-            Some(_) => (&nothing.0, &nothing.1),
-        };
+        let (inherited, handed_down) = inherited(&options, (parent, &scrubbed), &nothing);
         let contributions = Contributions::of(&members, &options, inherited, &programs);
         let clients = HttpClients::new(Arc::clone(&trust), &options.resolve, Arc::clone(&proxies));
         let hand_back = hand_back(&options, data, &members, &clients, programs.clone());
@@ -120,7 +128,8 @@ impl SessionPlan<'_> {
             direct: &direct,
             options: &options,
         };
-        let (directory, environment) = builder.build(roots, contributions, handed_down, notify)?;
+        let (directory, environment) =
+            builder.build((&roots, ahead), contributions, handed_down, notify)?;
         Ok(Session {
             address: proxy.address(),
             isolated: own.isolated(&options, data, parent, &directory, proxy.ca_file())?,
@@ -138,6 +147,18 @@ impl SessionPlan<'_> {
             pending: own.pending,
             directory,
         })
+    }
+}
+
+/// What the children inherit: in containers, nothing.
+fn inherited<'a>(
+    options: &Options,
+    (parent, scrubbed): (&'a Parent, &'a Scrubbed),
+    nothing: &'a (Parent, Scrubbed),
+) -> (&'a Parent, &'a Scrubbed) {
+    match options.containers {
+        None => (parent, scrubbed),
+        Some(_) => (&nothing.0, &nothing.1),
     }
 }
 

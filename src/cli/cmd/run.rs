@@ -60,7 +60,7 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
     stop_telling();
     let runtime = Context::runtime_beside(&roots)?;
     let ended = runtime.block_on(async {
-        let mut session = plan.start(roots).await?;
+        let mut session = plan.helped_by(&second).start(roots).await?;
         say_where(&session, printer);
         let mut child = isolation
             .spawn(&mut session, command, starter, printer)
@@ -75,7 +75,9 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
         };
         alerts.finish();
         let run = session.name().to_owned();
-        let (is_handed_back, files) = session.close_all_but_files(&notify, interrupt()).await;
+        // The files are removed while the rest is closed.
+        let remove = |files| second.drop_there(files);
+        let (is_handed_back, files) = session.close_with(remove, &notify, interrupt()).await;
         if at_terminal {
             end::tell(&run, &data.audit.tally(), child.tree(), printer);
         }
@@ -84,8 +86,7 @@ pub(in crate::cli) fn run(mut arguments: Run, context: &Context<'_>) -> Result<u
             0 if !is_handed_back => child::EXIT_NOT_STARTED,
             code => code,
         };
-        // They are removed while the vault is closed.
-        Ok::<_, Failure>((code, second.drop_there(files)))
+        Ok::<_, Failure>((code, files))
     });
     runtime.shutdown_background();
     second.begin_end(); // the command has ended

@@ -51,7 +51,8 @@ impl Rig {
         let dir = TempDir::new().unwrap();
         put(&dir.path().join("ca.pem"), cache.ca_pem());
         let roots = TrustBundle::default();
-        let (begin, rest) = roots.java_key_store(cache.ca_pem());
+        let begin = roots.java_key_store_begin();
+        let rest = roots.java_key_store_rest(cache.ca_pem());
         File::create(dir.path().join("roots.jks"))
             .and_then(|mut file| file.write_all(&[begin, &rest].concat()))
             .unwrap();
