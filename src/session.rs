@@ -273,8 +273,8 @@ impl Session {
         closing.await.0 // and the files are removed last
     }
 
-    /// The same. `remove` is given the directory of the session's files as soon as the proxy serves
-    /// no more, without which they are of no use; what it returns is returned.
+    /// The same. `remove` is given the directory of the session's files as soon as the proxy has
+    /// stopped serving, because they are of no use without it. Returns what `remove` returns, too.
     pub(crate) async fn close_with<T>(
         self,
         remove: impl FnOnce(RunDirectory) -> T,

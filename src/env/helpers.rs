@@ -46,7 +46,7 @@ const PHP_PREPEND: &[u8] = include_bytes!("helpers/prepend.php");
 /// `helpers/java/AuthsomeAgent.java`, which says what it is for.
 const JAVA_AGENT: &[u8] = include_bytes!("helpers/java/authsome-agent.jar");
 
-/// Files and directories of the session's by which others name them.
+/// Names in the session's directory that occur more than once here.
 const BUNDLE: &str = "bundle.pem";
 const CA: &str = "ca.pem";
 const EMPTY: &str = "empty";
@@ -94,8 +94,8 @@ pub struct Helpers<'a> {
     pub has_common: bool,
 }
 
-/// Writes what is the same for all sessions: most of what is written. The session's CA comes behind
-/// the roots later.
+/// Writes what is the same for all sessions, which is most of what is written. [`Helpers::write`]
+/// appends the session's CA to the roots.
 pub fn write_common(directory: &RunDirectory, roots: &TrustBundle) -> Result<(), HomeError> {
     directory.write(BUNDLE, roots.pem())?;
     directory.create_directory(EMPTY)?;

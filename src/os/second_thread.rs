@@ -43,7 +43,8 @@ impl SecondThread {
         let serve = move || {
             let _ending = ending; // dropped last
             let _ = running.send(()); // it is waited for below
-            // Once it is woken, and so elsewhere than whoever has started it, who goes on now.
+            // Asked only once there is work. This thread then runs on a processor of its own, and
+            // does not hold up the one that has started it.
             let mut given = given.into_iter();
             let first = given.next();
             ask_processor();

@@ -73,11 +73,14 @@ mod tests {
 
     const SESSION: &str = "ThisSession";
 
-    fn begin(place: &Path, options: &Options) -> FilesAhead {
+    fn begin(
+        thread: &SecondThread,
+        place: &Path,
+        options: &Options,
+    ) -> (Arc<TrustBundle>, FilesAhead) {
         let parent = Parent::new([("TMPDIR".into(), place.into())], "/");
-        let (roots, thread) = (parent.trust().read_ahead(), SecondThread::start());
-        let begun = FilesAhead::begin(Some(&thread), (&parent, options), SESSION, roots);
-        begun.unwrap().1
+        let roots = parent.trust().read_ahead_on(thread);
+        FilesAhead::begin(Some(thread), (&parent, options), SESSION, roots).unwrap()
     }
 
     fn count(place: &Path) -> usize {
@@ -88,18 +91,22 @@ mod tests {
     fn the_directory_is_made_where_it_belongs_and_nothing_is_left_of_one_that_is_not_taken() {
         let temporary = tempfile::tempdir().unwrap();
         let place = temporary.path().canonicalize().unwrap();
-        let directory = begin(&place, &Options::default()).directory().unwrap();
+        let (thread, options) = (SecondThread::start(), Options::default());
+        let (_, ahead) = begin(&thread, &place, &options);
+        let directory = ahead.directory().unwrap();
         assert_eq!(directory.path(), place.join(format!("authsome-{SESSION}")));
         assert!(directory.path().join("bundle.pem").is_file());
         drop(directory);
-        drop(begin(&place, &Options::default()));
+        let (roots, ahead) = begin(&thread, &place, &options);
+        drop(ahead);
+        assert_eq!(Arc::strong_count(&roots), 1, "the thread has done it");
         assert_eq!(count(&place), 0);
     }
 
     #[test]
     fn where_something_stands_in_the_way_there_is_none() {
         let temporary = tempfile::tempdir().unwrap();
-        let place = temporary.path();
+        let (place, thread) = (temporary.path(), SecondThread::start());
         let other = RunDirectory::create(place, SESSION).unwrap();
         let unspeakable = place.join("$HOME");
         fs::create_dir(&unspeakable).unwrap();
@@ -120,7 +127,8 @@ mod tests {
             (place, containers),
             (place, named),
         ] {
-            assert!(begin(place, &options).directory().is_none());
+            let (_, ahead) = begin(&thread, place, &options);
+            assert!(ahead.directory().is_none());
         }
         assert_eq!((count(place), count(other.path())), (2, 1));
     }
